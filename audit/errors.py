@@ -1,0 +1,59 @@
+"""Every error that a user can meet, as a tree; each says what was asked, what there is and what to do."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class AuditError(Exception):
+    """Something a user can act on; its text is shown without a traceback."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake in a file: where it stands (1-based) and what to do about it."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class ConfigError(AuditError):
+    """All mistakes of one audit.toml, in the order of their lines."""
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems: tuple[Problem, ...] = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class SectionError(AuditError):
+    """What an option of a section asks for cannot be had; `option` names the key that asked (\"checkpoint\")."""
+
+    def __init__(self, option: str, message: str):
+        self.option = option
+        super().__init__(message)
+
+
+class Unavailable(AuditError):
+    """A value that was asked for could not be measured; the text is the reason."""
+
+
+class DataError(AuditError):
+    """Pictures that cannot be found, read or turned into the model's input."""
+
+
+class StoreError(AuditError):
+    """A report that cannot be written or read."""
+
+
+def nearest(asked: str, there_is: Sequence[str]) -> str:
+    """`; did you mean "x"?` for the closest of the names there are, else a list of them, else nothing."""
+    close = get_close_matches(asked, there_is, n=1, cutoff=0.5)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    shown = ", ".join(list(there_is)[:12]) + (" ..." if len(there_is) > 12 else "")
+    return f"; there is: {shown}" if shown else ""

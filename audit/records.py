@@ -1,0 +1,213 @@
+"""The words that all parts share: what a model is made of, what was measured, what was judged. No torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+Outcome = Literal["passed", "failed", "error", "skipped"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """Receptive field of a layer: position p of an axis sees input pixels [start + p * stride, start + p * stride + size).
+
+    Each pair is (y, x), in pixels of the model's input; `start` is negative where padding is seen.
+    """
+
+    start: tuple[int, int]
+    stride: tuple[int, int]
+    size: tuple[int, int]
+
+    def box(self, y: int, x: int) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right) of what position (y, x) sees, end exclusive, not clipped to the input."""
+        top, left = self.start[0] + y * self.stride[0], self.start[1] + x * self.stride[1]
+        return top, left, top + self.size[0], left + self.size[1]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place of the network whose output can be looked at.
+
+    `name` is the module's path; a functional activation is SCOPE.relu, later calls of the same name end in #2, #3.
+    `shape` is the output without the batch axis: (unit, y, x) or (unit,).
+    `kind` is the module's class ("Conv2d") or the function's name ("relu").
+    `rectifier`: the output is never negative because a ReLU made it. `activation`: the layer that rectifies this
+    layer's output (itself if it is a rectifier), or None. `field` is None where every unit sees the whole input.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    rectifier: bool
+    activation: str | None
+    field: Field | None
+
+    @property
+    def units(self) -> int:
+        """Number of channels of a map, or of entries of a vector."""
+        return self.shape[0]
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """(y, x) positions of a unit; (1, 1) for a vector."""
+        return (self.shape[1], self.shape[2]) if len(self.shape) == 3 else (1, 1)
+
+    @property
+    def centre(self) -> tuple[int, int]:
+        """The position that stands for the unit: ((y - 1) // 2, (x - 1) // 2)."""
+        return (self.map_size[0] - 1) // 2, (self.map_size[1] - 1) // 2
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A model as data: its input (channels, y, x) and its layers in the order of execution; the last is the output."""
+
+    input_shape: tuple[int, int, int]
+    layers: tuple[Layer, ...]
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name; KeyError if there is none."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(name)
+
+    @property
+    def first_convolution(self) -> Layer | None:
+        """The first convolution that is executed."""
+        return next((layer for layer in self.layers if layer.kind == "Conv2d"), None)
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """Named columns with one number per unit of a layer: {"mean": float64[unit], ...}."""
+
+    layer: str
+    columns: Mapping[str, Float[np.ndarray, " unit"]]
+
+
+@dataclass(frozen=True)
+class TopK:
+    """The images on which each unit of a layer is strongest, strongest first, at most one position per image.
+
+    `image` is -1 where there were fewer images than asked for.
+    """
+
+    layer: str
+    value: Float[np.ndarray, "unit k"]
+    image: Int[np.ndarray, "unit k"]
+    y: Int[np.ndarray, "unit k"]
+    x: Int[np.ndarray, "unit k"]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Named numbers of the whole model: {"top1": 0.81, "images": 2000.0}."""
+
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB picture of unit `units[i]`, `captions[i][j]` its text.
+
+    `kind` is the analysis ("optimized", "max-patches", "deconv"); `groups` names consecutive blocks of tiles of equal
+    length (the presets of optimized images; one group otherwise). `note` says how the pictures were made.
+    """
+
+    layer: str
+    kind: str
+    units: tuple[int, ...]
+    tiles: UInt8[np.ndarray, "unit tile y x 3"]
+    captions: tuple[tuple[str, ...], ...]
+    groups: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a check noticed, about one unit, one layer, or (both None) the whole model."""
+
+    layer: str | None
+    unit: int | None
+    message: str
+    measured: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a check says of what it was shown: a number, the limit, which side of it is good, and the findings.
+
+    `unit` is the unit of both numbers ("%", ""). A NaN is never good.
+    """
+
+    measured: float
+    limit: float
+    good: Literal["at most", "at least"]
+    unit: str
+    message: str
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the measured number is on the good side of the limit."""
+        return self.measured <= self.limit if self.good == "at most" else self.measured >= self.limit
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that is selected, evaluated and given a verdict: a check or an analysis of a layer or of the model."""
+
+    file: str
+    model: str
+    layer: str | None
+    task: str
+
+    @property
+    def id(self) -> str:
+        """The one id everywhere: `audit.toml::demo::conv1::dead-units`, or `audit.toml::demo::accuracy`."""
+        return "::".join(part for part in (self.file, self.model, self.layer, self.task) if part is not None)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an item; `measured` and `limit` are None for an analysis and where nothing was measured."""
+
+    item: Item
+    outcome: Outcome
+    message: str
+    measured: float | None = None
+    limit: float | None = None
+    good: Literal["at most", "at least"] | None = None
+    unit: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is known of one model after a run: the only thing that renderers see."""
+
+    audit: str
+    model: str
+    outline: Outline
+    verdicts: tuple[Verdict, ...]
+    scalars: tuple[Scalars, ...] = ()
+    strongest: tuple[TopK, ...] = ()
+    numbers: Numbers = field(default_factory=lambda: Numbers({}))
+    pictures: tuple[Pictures, ...] = ()
+    image_names: Mapping[int, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome of all verdicts; nothing evaluated is failed."""
+        outcomes = {verdict.outcome for verdict in self.verdicts}
+        for worst in ("error", "failed", "passed"):
+            if worst in outcomes:
+                return worst  # type: ignore[return-value]
+        return "failed"

@@ -1,0 +1,40 @@
+"""Name -> component: an explicit list per kind; components are loaded when they are used."""
+
+from importlib import import_module
+from typing import Any
+
+from audit.errors import nearest
+
+COMPONENTS: dict[str, dict[str, str]] = {
+    "check": {
+        "accuracy": "audit.checks.accuracy:Accuracy",
+        "dead-units": "audit.checks.dead_units:DeadUnits",
+        "frequency-bias": "audit.checks.frequency_bias:FrequencyBias",
+        "non-finite": "audit.checks.non_finite:NonFinite",
+    },
+    "analysis": {
+        "activations": "audit.analyses.activations:Activations",
+        "optimized": "audit.analyses.optimized:Optimized",
+        "max-patches": "audit.analyses.max_patches:MaxPatches",
+        "deconv": "audit.analyses.deconv:Deconv",
+    },
+    "regularizer": {
+        "decay": "audit.ascent.regularizers.decay:Decay",
+        "blur": "audit.ascent.regularizers.blur:Blur",
+        "clip-norm": "audit.ascent.regularizers.clip_norm:ClipNorm",
+        "clip-contribution": "audit.ascent.regularizers.clip_contribution:ClipContribution",
+    },
+}
+
+
+def names(kind: str) -> list[str]:
+    """Every component name of that kind ("check", "analysis", "regularizer")."""
+    return list(COMPONENTS[kind])
+
+
+def load(kind: str, name: str) -> Any:
+    """The component class; LookupError, naming the nearest, if there is none of that name."""
+    if name not in COMPONENTS[kind]:
+        raise LookupError(f'no {kind} "{name}"{nearest(name, names(kind))}')
+    module, attribute = COMPONENTS[kind][name].split(":")
+    return getattr(import_module(module), attribute)
