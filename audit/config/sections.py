@@ -1,0 +1,191 @@
+"""The sections of audit.toml as frozen values: their keys, types, defaults and meanings."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from audit import registry
+from audit.errors import nearest
+
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", examples=["squeezenet-1.1"])]
+Globs = Text | Annotated[tuple[Text, ...], Field(min_length=1)]
+Positive = Annotated[int, Field(gt=0)]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$", examples=["auto", "cpu", "cuda", "cuda:1", "mps"])]
+Factory = Annotated[
+    str,
+    Field(pattern=r"^.+:[A-Za-z_][A-Za-z0-9_.]*$", examples=["torchvision:resnet18", "package.module:function", "file.py:function"]),
+]
+Function = Annotated[
+    str, Field(pattern=r"^.+:[A-Za-z_][A-Za-z0-9_.]*$", examples=["package.module:function", "file.py:function"])
+]
+Units = Annotated[
+    str,
+    Field(
+        pattern=r"^(all|flagged|[0-9]+-[0-9]+|random:[1-9][0-9]*)$",
+        examples=["all", "0-15", "random:8", "flagged"],
+    ),
+]
+
+
+def _known_analysis(name: str) -> str:
+    if name not in registry.names("analysis"):
+        raise ValueError(f"there is no such analysis{nearest(name, registry.names('analysis'))}")
+    return name
+
+
+Analysis = Annotated[
+    str, AfterValidator(_known_analysis), Field(json_schema_extra=lambda node: node.update(enum=registry.names("analysis")))
+]
+
+
+class Section(BaseModel):
+    """A table of audit.toml: frozen, and every key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class AuditSection(Section):
+    """What holds for the whole file."""
+
+    name: Text = Field("audit", description="Title of the reports.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Makes every random choice: start images, random units.")
+    device: Device = Field("auto", description="Where to compute; auto takes the first accelerator there is, else the CPU.")
+    report: Text = Field("reports", description="Folder of the reports, relative to this file.")
+
+
+class ModelSection(Section):
+    """How to make a model, load its weights and feed it pictures."""
+
+    name: Name = Field(description="What the model is called in ids, reports and the other sections; unique.")
+    factory: Factory = Field(
+        description="What makes the model: torchvision:NAME, package.module:function, or file.py:function relative to this file."
+    )
+    arguments: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
+    checkpoint: Text | None = Field(
+        None,
+        description="Weights (.pth, .pt, .th, .tar, .safetensors), relative to this file; without it the factory's weights stay.",
+    )
+    key: Text | None = Field(None, description="Where the state dict is inside the checkpoint, dotted; found when left out.")
+    prefix: str | None = Field(
+        None, description='Stripped from every parameter name; when left out, "module." is stripped where all names have it.'
+    )
+    input: tuple[Positive, Positive, Positive] = Field((3, 224, 224), description="Channels, height and width of the input.")
+    mean: float | tuple[float, ...] = Field(
+        0.0, description="Subtracted from pictures scaled to 0..1: one number, or one per channel."
+    )
+    std: float | tuple[float, ...] = Field(
+        1.0, description="Divides pictures after `mean`: one number above 0, or one per channel."
+    )
+    resize: Positive | None = Field(
+        None,
+        description="Short side in pixels before the centre crop; without it pictures are resized straight to the input's size.",
+    )
+    labels: Text | tuple[str, ...] | None = Field(
+        None, description="Names in the order of the outputs, or a text file with one per line, relative to this file."
+    )
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _one_per_channel(
+        cls, numbers: float | tuple[float, ...], info: ValidationInfo
+    ) -> float | tuple[float, ...]:
+        channels = info.data.get("input", (None,))[0]  # None where input itself is wrong
+        if isinstance(numbers, tuple) and channels is not None and len(numbers) != channels:
+            raise ValueError(f"{len(numbers)} numbers for {channels} channels; give one number, or one per channel of input")
+        return numbers
+
+    @field_validator("std")
+    @classmethod
+    def _above_zero(cls, numbers: float | tuple[float, ...]) -> float | tuple[float, ...]:
+        if any(number <= 0 for number in (numbers if isinstance(numbers, tuple) else (numbers,))):
+            raise ValueError("pictures are divided by it, so it must be above 0")
+        return numbers
+
+    @field_validator("resize")
+    @classmethod
+    def _crop_fits(cls, side: int | None, info: ValidationInfo) -> int | None:
+        height, width = info.data.get("input", (None, 0, 0))[1:]
+        if side is not None and side < max(height, width):
+            raise ValueError(f"too small for a centre crop of {height} x {width}; give at least {max(height, width)}")
+        return side
+
+
+class DataSection(Section):
+    """The pictures that the models are shown: exactly one of `folder` and `factory`."""
+
+    folder: Text | None = Field(
+        None, description="Pictures, or one folder of pictures per class, relative to this file."
+    )
+    factory: Function | None = Field(
+        None, description="A function that returns a Dataset of (picture, label): package.module:function or file.py:function."
+    )
+    arguments: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
+    limit: Positive | None = Field(None, description="Use this many pictures, evenly spread over the whole.")
+    batch: Positive = Field(32, description="Pictures per forward pass.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataSection":
+        if self.folder is None and self.factory is None:
+            raise ValueError('has neither "folder" nor "factory"; say where the pictures come from')
+        if self.folder is not None and self.factory is not None:
+            raise ValueError('has both "folder" and "factory"; keep one')
+        if self.arguments and self.factory is None:
+            raise ValueError('"arguments" are for a "factory", and there is none')
+        return self
+
+
+class LayerSection(Section):
+    """Which layers are measured, and which of their units are pictured how."""
+
+    name: Globs = Field(description="Names or globs of layers.")
+    models: Globs = Field("*", description="Names or globs of the models this is for.")
+    units: Units | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = Field(
+        "all",
+        description='Units to picture: "all", a list, "0-15" (both ends included), "random:8", or "flagged" by a check.',
+    )
+    analyses: tuple[Analysis, ...] = Field(("activations",), description="What is measured or pictured.")
+    presets: tuple[Text, ...] = Field(
+        ("yosinski-1", "yosinski-2", "yosinski-3", "yosinski-4"),
+        description="Presets of the optimized images: of `[presets]` or built in.",
+    )
+    images: Positive = Field(9, description="Optimized images per preset, and max patches and deconvs, per unit.")
+    canvas: Literal["field", "full"] = Field(
+        "field", description="Optimize on the unit's receptive field, or on the whole input as the paper does."
+    )
+
+    @field_validator("units")
+    @classmethod
+    def _in_order(cls, units: str | tuple[int, ...]) -> str | tuple[int, ...]:
+        if isinstance(units, tuple) and len(set(units)) < len(units):
+            raise ValueError("names a unit twice")
+        if isinstance(units, str) and units[0].isdigit():
+            first, last = map(int, units.split("-"))
+            if first > last:
+                raise ValueError(f'runs backwards; did you mean "{last}-{first}"?')
+        return units
+
+    @field_validator("analyses", "presets")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("says the same name twice")
+        return names
+
+
+class CheckSection(Section):
+    """A check and where it looks; every other key is an option of the check itself."""
+
+    model_config = ConfigDict(extra="allow")
+
+    check: Text = Field(description="Which check.")
+    name: Name | None = Field(None, description="The item's name, unique in the file; the check's name by default.")
+    models: Globs = Field("*", description="Names or globs of the models this is for.")
+    layers: Globs = Field("*", description="Names or globs among the layers that `[[layers]]` chose.")
+
+    own_keys: ClassVar[frozenset[str]] = frozenset({"check", "name", "models", "layers"})
+
+
+TABLES: dict[str, type[Section]] = {"audit": AuditSection, "data": DataSection}
+ARRAYS: dict[str, type[Section]] = {"models": ModelSection, "layers": LayerSection, "checks": CheckSection}
+SECTIONS = ("audit", "models", "data", "presets", "layers", "checks")
