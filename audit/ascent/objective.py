@@ -1,0 +1,95 @@
+"""Objectives: the activation of a unit at one position of its map, and the way uphill from an image."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from audit.model.hooks import Observer
+from audit.model.outline import maps
+from audit.records import Layer
+
+Activations = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image unit"]]
+
+
+@contextmanager
+def activations_at(network: nn.Module, layer: Layer, position: tuple[int, int]) -> Iterator[Activations]:
+    """The network up to `layer` as a function: its input -> every unit's activation at `position`.
+
+    A rectifier is seen before it rectifies, so that a unit that is off still has a gradient (the paper's toolbox starts
+    its gradient there too).
+    """
+    y, x = position
+    seen: list[Tensor] = []
+
+    def visit(_: str, output: Tensor) -> None:
+        seen.append(maps(output)[:, :, y, x].clone())  # a later in-place ReLU must not reach it
+
+    with Observer(network, [layer.name], visit, before_rectifier=layer.rectifier) as observer:
+
+        def activations(shown: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image unit"]:
+            seen.clear()
+            observer.run(shown)
+            return seen.pop()
+
+        yield activations
+
+
+def uphill(
+    activations: Activations,
+    images: Float[Tensor, "image channel y x"],
+    units: Int[Tensor, " image"],
+    scale: Float[Tensor, "channel 1 1"],
+) -> tuple[Float[Tensor, "image unit"], Float[Tensor, "image channel y x"]]:
+    """The activations of all units, and the gradient of each image's own unit with respect to that image.
+
+    `images` are pixels of 0..255 minus the mean; `scale` makes them the network's input. Where the activation does not
+    depend on the image at all the gradient is 0.
+    """
+    with torch.enable_grad():
+        shown = (images * scale).contiguous(memory_format=torch.channels_last).requires_grad_()
+        reached = activations(shown)
+        objective = reached.gather(1, units[:, None]).sum()
+        if not objective.requires_grad:
+            return reached, torch.zeros_like(images)
+        (gradient,) = torch.autograd.grad(objective, shown, allow_unused=True, materialize_grads=True)
+    return reached.detach(), torch.mul(gradient.contiguous(), scale)
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """No gradients of weights and no training behaviour inside the block; everything as it was after it."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    training = [module for module in network.modules() if module.training]
+    try:
+        for weight in weights:
+            weight.requires_grad_(False)
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """float32 that is float32, and kernels that repeat themselves: on CUDA convolutions are TF32 by default."""
+    # Any: torch makes these attributes at run time
+    places: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
+    precisions = [place.fp32_precision for place in places]
+    deterministic = torch.backends.cudnn.deterministic
+    try:
+        for place in places:
+            place.fp32_precision = "ieee"
+        torch.backends.cudnn.deterministic = True
+        yield
+    finally:
+        for place, precision in zip(places, precisions, strict=True):
+            place.fp32_precision = precision
+        torch.backends.cudnn.deterministic = deterministic

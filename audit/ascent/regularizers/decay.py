@@ -1,0 +1,22 @@
+"""Decay: the whole image a little greyer after every step (theta_decay, an L2 penalty)."""
+
+from typing import Annotated, Literal
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from audit.ascent.regularizers import Regularizer
+
+
+class Decay(Regularizer):
+    """x * (1 - strength), in place."""
+
+    regularizer: Literal["decay"] = "decay"
+    strength: Annotated[float, Field(ge=0, le=1)]
+
+    def apply(
+        self, images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"], step: int
+    ) -> Float[Tensor, "image channel y x"]:
+        """The images, `strength` closer to the mean picture."""
+        return images.mul_(1 - self.strength)
