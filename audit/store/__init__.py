@@ -1,0 +1,8 @@
+"""The report on disk: `results.json`, `units.parquet` and `sprites/` in one folder; read and written without torch."""
+
+from audit.store.document import SCHEMA
+from audit.store.latest import publish_latest
+from audit.store.reader import read
+from audit.store.writer import write
+
+__all__ = ["SCHEMA", "publish_latest", "read", "write"]

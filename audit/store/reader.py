@@ -1,0 +1,71 @@
+"""The folder of a report -> the report, every byte checked against its digest."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import UnidentifiedImageError
+
+from audit.errors import StoreError
+from audit.records import Pictures, Report
+from audit.store import document, table
+from audit.store.sprites import Sheet, read_sheet
+from audit.store.writer import RESULTS, SPRITES, UNITS
+
+
+def read(folder: Path) -> Report:
+    """The report that `write` put into `folder`: the same records, pictures as they were stored (JPEG above 64 pixels).
+
+    StoreError if there is none, if it has another version, or if a file is missing or not the one that was written.
+    """
+    folder = Path(folder)
+    try:
+        text = (folder / RESULTS).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"no report in {folder}: there is no readable {RESULTS}; write one with `run`") from error
+    try:
+        stored = document.parse(text)
+        scalars = table.decode(_checked(folder / UNITS, stored["files"][UNITS]), stored["scalars"])
+        pictures = tuple(_pictures(entry, folder / SPRITES) for entry in stored["pictures"])
+        return document.decode(stored, scalars, pictures)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, UnidentifiedImageError, OSError) as error:
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
+        raise StoreError(f"the report in {folder} is damaged ({reason}): run the audit again") from error
+
+
+def _pictures(entry: Mapping[str, Any], sprites: Path) -> Pictures:
+    units, tiles, size, groups = entry["units"], entry["tiles"], tuple(entry["size"]), tuple(entry["groups"])
+    pixels = np.zeros((len(units), tiles, *size, 3), dtype=np.uint8)
+    sheets = [Sheet(**{**sheet, "cell": tuple(sheet["cell"])}) for sheet in entry["sheets"]]
+    if sum(sheet.units for sheet in sheets) != (len(units) if pixels.size else 0):
+        raise ValueError(f"the sprites of {entry['layer']!r} do not show its units")
+    for sheet in sheets:
+        content = _checked(sprites / _plain(sheet.file), sheet.sha256)
+        pixels[sheet.first : sheet.first + sheet.units] = read_sheet(content, sheet, tiles, max(1, len(groups)), size)
+    return Pictures(
+        layer=entry["layer"],
+        kind=entry["kind"],
+        units=tuple(units),
+        tiles=pixels,
+        captions=tuple(tuple(row) for row in entry["captions"]),
+        groups=groups,
+        note=entry["note"],
+    )
+
+
+def _plain(name: str) -> str:
+    """`name` if it is nothing but a file name; ValueError if it would lead out of the folder."""
+    if name in ("", ".", "..") or any(character in name for character in "/\\:\0"):
+        raise ValueError(f"{name!r} is not the name of a sprite")
+    return name
+
+
+def _checked(path: Path, digest: str) -> bytes:
+    if path.is_symlink():
+        raise ValueError(f"{path.name} is a link")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError(f"{path.name} is not the file that {RESULTS} belongs to")
+    return content

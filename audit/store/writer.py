@@ -1,0 +1,81 @@
+"""A report -> its folder, all or nothing."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from audit.errors import StoreError
+from audit.records import Report
+from audit.store import document, table
+from audit.store.sprites import write_sheets
+
+RESULTS, UNITS, SPRITES = "results.json", "units.parquet", "sprites"
+RENDERED = ("report.html", "report.pdf")
+
+
+def write(report: Report, folder: Path) -> None:
+    """Puts `report` into `folder`, which is created if need be.
+
+    It is written beside the folder and moved into place. A report that is already there is replaced and what was
+    rendered from it removed; other files stay. results.json comes last and holds the digests of the other files, so
+    that `read` refuses what a killed run left half replaced. StoreError if the folder cannot be written, or if it
+    holds files of these names that are no report.
+    """
+    folder = Path(folder)
+    _refuse_what_is_not_ours(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            staged = Path(temporary) / "new"
+            _fill(report, staged)
+            if folder.exists():
+                _replace(staged, folder, Path(temporary) / "old")
+            else:
+                os.rename(staged, folder)
+    except OSError as error:
+        raise StoreError(f"cannot write the report to {folder}: {error.strerror or error}") from error
+
+
+def holds_report(folder: Path) -> bool:
+    """Whether there is a results.json that this program (of whatever version) wrote."""
+    try:
+        head = json.loads((folder / RESULTS).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(head, dict) and isinstance(head.get("schema"), int) and "items" in head
+
+
+def _fill(report: Report, folder: Path) -> None:
+    (folder / SPRITES).mkdir(parents=True)
+    sheets = [write_sheets(pictures) for pictures in report.pictures]
+    for sheet, content in (pair for pairs in sheets for pair in pairs):
+        path = folder / SPRITES / sheet.file
+        if path.exists():
+            raise StoreError(f"two records hold the pictures of {sheet.file}: give one per layer and kind")
+        path.write_bytes(content)
+    units = table.encode(report.model, report.scalars)
+    (folder / UNITS).write_bytes(units)
+    index = [[sheet for sheet, _ in pairs] for pairs in sheets]
+    digests = {UNITS: hashlib.sha256(units).hexdigest()}
+    (folder / RESULTS).write_text(document.encode(report, index, digests), encoding="ascii")
+
+
+def _replace(staged: Path, folder: Path, old: Path) -> None:
+    for name in RENDERED:
+        (folder / name).unlink(missing_ok=True)
+    if (folder / SPRITES).exists():
+        shutil.move(folder / SPRITES, old)
+    os.rename(staged / SPRITES, folder / SPRITES)
+    os.replace(staged / UNITS, folder / UNITS)
+    os.replace(staged / RESULTS, folder / RESULTS)
+
+
+def _refuse_what_is_not_ours(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder} is a file: name a folder for the report")
+    there = [name for name in (RESULTS, UNITS, SPRITES, *RENDERED) if (folder / name).exists()]
+    if there and not holds_report(folder):
+        raise StoreError(f"{folder} holds {', '.join(there)} but no report: name another folder, or remove them")
