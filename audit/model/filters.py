@@ -7,13 +7,13 @@ BINS = 128
 """Frequencies per axis at which a spectrum is sampled: filters are padded with zeros to at least this size."""
 
 COLOUR = 0.5
-"""A filter with a larger share of its energy outside its gray part is a colour filter."""
+"""A filter with more of its energy outside its gray part is a colour filter; trained filters avoid the middle."""
 
 SHUFFLES = 1000
 """Random arrangements of a filter's weights to which the filter is compared."""
 
 FLAT = 1e-12
-"""A filter is constant if at most this share of its energy is left without its channels' means (float32 rounds: 4e-15)."""
+"""A filter is constant if at most this share of its energy is left without the channels' means (rounding: 4e-15)."""
 
 
 def describe(weight: Float[np.ndarray, "unit channel y x"], seed: int = 0) -> dict[str, Float[np.ndarray, " unit"]]:
@@ -25,7 +25,8 @@ def describe(weight: Float[np.ndarray, "unit channel y x"], seed: int = 0) -> di
     `colourfulness`: share of the energy outside the gray part, 0 .. 1 (see `colourfulness`); 0 if there is one channel.
     `is_colour`: 1.0 where colourfulness is above `COLOUR` (a colour blob or colour edge), else 0.0 (a gray edge).
     `smoothness`: mean squared difference of neighbours over twice the variance (Geary's C), so that LOWER IS SMOOTHER:
-    0 for no change between neighbours, exactly 1 on average for shuffled weights, towards 2 for a checkerboard.
+    0 for no change between neighbours, exactly 1 on average for shuffled weights, towards 2 for a checkerboard. Fine
+    oblique stripes, above about 0.35 cycles per pixel, are structure without being smooth.
     `smoother_than_null`: share of `SHUFFLES` random arrangements of the same weights that are less smooth, 0 .. 1.
 
     The null moves whole pixels, the channels together. Under "the arrangement means nothing" the pixels of a filter
