@@ -1,5 +1,29 @@
 """audit.toml -> frozen sections; unknown keys are errors, all shown at once, each with its line."""
 
-from audit.config.sections import AuditSection, CheckSection, DataSection, LayerSection, ModelSection, Section
+from audit.config.json_schema import schema, schema_text
+from audit.config.reading import ChosenCheck, Config, read, read_partly
+from audit.config.sections import (
+    AuditSection,
+    CheckSection,
+    DataSection,
+    LayerSection,
+    ModelSection,
+    Section,
+    matches,
+)
 
-__all__ = ["AuditSection", "CheckSection", "DataSection", "LayerSection", "ModelSection", "Section"]
+__all__ = [
+    "AuditSection",
+    "CheckSection",
+    "ChosenCheck",
+    "Config",
+    "DataSection",
+    "LayerSection",
+    "ModelSection",
+    "Section",
+    "matches",
+    "read",
+    "read_partly",
+    "schema",
+    "schema_text",
+]

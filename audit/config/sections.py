@@ -1,8 +1,9 @@
 """The sections of audit.toml as frozen values: their keys, types, defaults and meanings."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from audit import registry
 from audit.errors import nearest
@@ -11,10 +12,15 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", examples=["squeezenet-1.1"])]
 Globs = Text | Annotated[tuple[Text, ...], Field(min_length=1)]
 Positive = Annotated[int, Field(gt=0)]
-Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$", examples=["auto", "cpu", "cuda", "cuda:1", "mps"])]
+Device = Annotated[
+    str, Field(pattern=r"^(auto|cpu|mps|cuda(:[0-9]+)?)$", examples=["auto", "cpu", "cuda", "cuda:1", "mps"])
+]
 Factory = Annotated[
     str,
-    Field(pattern=r"^.+:[A-Za-z_][A-Za-z0-9_.]*$", examples=["torchvision:resnet18", "package.module:function", "file.py:function"]),
+    Field(
+        pattern=r"^.+:[A-Za-z_][A-Za-z0-9_.]*$",
+        examples=["torchvision:resnet18", "package.module:function", "file.py:function"],
+    ),
 ]
 Function = Annotated[
     str, Field(pattern=r"^.+:[A-Za-z_][A-Za-z0-9_.]*$", examples=["package.module:function", "file.py:function"])
@@ -35,7 +41,9 @@ def _known_analysis(name: str) -> str:
 
 
 Analysis = Annotated[
-    str, AfterValidator(_known_analysis), Field(json_schema_extra=lambda node: node.update(enum=registry.names("analysis")))
+    str,
+    AfterValidator(_known_analysis),
+    Field(json_schema_extra=lambda node: node.update(enum=registry.names("analysis"))),
 ]
 
 
@@ -50,7 +58,9 @@ class AuditSection(Section):
 
     name: Text = Field("audit", description="Title of the reports.")
     seed: int = Field(0, ge=0, lt=2**32, description="Makes every random choice: start images, random units.")
-    device: Device = Field("auto", description="Where to compute; auto takes the first accelerator there is, else the CPU.")
+    device: Device = Field(
+        "auto", description="Where to compute; auto takes the first accelerator there is, else the CPU."
+    )
     report: Text = Field("reports", description="Folder of the reports, relative to this file.")
 
 
@@ -59,18 +69,23 @@ class ModelSection(Section):
 
     name: Name = Field(description="What the model is called in ids, reports and the other sections; unique.")
     factory: Factory = Field(
-        description="What makes the model: torchvision:NAME, package.module:function, or file.py:function relative to this file."
+        description="What makes the model: torchvision:NAME, package.module:function, or file.py:function."
     )
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
     checkpoint: Text | None = Field(
         None,
-        description="Weights (.pth, .pt, .th, .tar, .safetensors), relative to this file; without it the factory's weights stay.",
+        description="Weights (.pth .pt .th .tar .safetensors), relative to this file; else the factory's weights stay.",
     )
-    key: Text | None = Field(None, description="Where the state dict is inside the checkpoint, dotted; found when left out.")
+    key: Text | None = Field(
+        None, description="Where the state dict is inside the checkpoint, dotted; found when left out."
+    )
     prefix: str | None = Field(
-        None, description='Stripped from every parameter name; when left out, "module." is stripped where all names have it.'
+        None,
+        description='Stripped from every parameter name; when left out, "module." is stripped where all names have it.',
     )
-    input: tuple[Positive, Positive, Positive] = Field((3, 224, 224), description="Channels, height and width of the input.")
+    input: tuple[Positive, Positive, Positive] = Field(
+        (3, 224, 224), description="Channels, height and width of the input."
+    )
     mean: float | tuple[float, ...] = Field(
         0.0, description="Subtracted from pictures scaled to 0..1: one number, or one per channel."
     )
@@ -79,7 +94,7 @@ class ModelSection(Section):
     )
     resize: Positive | None = Field(
         None,
-        description="Short side in pixels before the centre crop; without it pictures are resized straight to the input's size.",
+        description="Short side in pixels before the centre crop; else straight to the input's height and width.",
     )
     labels: Text | tuple[str, ...] | None = Field(
         None, description="Names in the order of the outputs, or a text file with one per line, relative to this file."
@@ -87,12 +102,12 @@ class ModelSection(Section):
 
     @field_validator("mean", "std")
     @classmethod
-    def _one_per_channel(
-        cls, numbers: float | tuple[float, ...], info: ValidationInfo
-    ) -> float | tuple[float, ...]:
+    def _one_per_channel(cls, numbers: float | tuple[float, ...], info: ValidationInfo) -> float | tuple[float, ...]:
         channels = info.data.get("input", (None,))[0]  # None where input itself is wrong
         if isinstance(numbers, tuple) and channels is not None and len(numbers) != channels:
-            raise ValueError(f"{len(numbers)} numbers for {channels} channels; give one number, or one per channel of input")
+            raise ValueError(
+                f"{len(numbers)} numbers for {channels} channels; give one number, or one per channel of input"
+            )
         return numbers
 
     @field_validator("std")
@@ -112,27 +127,18 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """The pictures that the models are shown: exactly one of `folder` and `factory`."""
+    """The pictures that the models are shown: exactly one of `folder` and `factory`, which `read` sees to."""
 
     folder: Text | None = Field(
         None, description="Pictures, or one folder of pictures per class, relative to this file."
     )
     factory: Function | None = Field(
-        None, description="A function that returns a Dataset of (picture, label): package.module:function or file.py:function."
+        None,
+        description="What returns a Dataset of (picture, label): package.module:function or file.py:function.",
     )
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
     limit: Positive | None = Field(None, description="Use this many pictures, evenly spread over the whole.")
     batch: Positive = Field(32, description="Pictures per forward pass.")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "DataSection":
-        if self.folder is None and self.factory is None:
-            raise ValueError('has neither "folder" nor "factory"; say where the pictures come from')
-        if self.folder is not None and self.factory is not None:
-            raise ValueError('has both "folder" and "factory"; keep one')
-        if self.arguments and self.factory is None:
-            raise ValueError('"arguments" are for a "factory", and there is none')
-        return self
 
 
 class LayerSection(Section):
@@ -142,7 +148,7 @@ class LayerSection(Section):
     models: Globs = Field("*", description="Names or globs of the models this is for.")
     units: Units | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = Field(
         "all",
-        description='Units to picture: "all", a list, "0-15" (both ends included), "random:8", or "flagged" by a check.',
+        description='Units to picture: "all", a list, "0-15" (both ends included), "random:8", or "flagged" by checks.',
     )
     analyses: tuple[Analysis, ...] = Field(("activations",), description="What is measured or pictured.")
     presets: tuple[Text, ...] = Field(
@@ -183,9 +189,12 @@ class CheckSection(Section):
     models: Globs = Field("*", description="Names or globs of the models this is for.")
     layers: Globs = Field("*", description="Names or globs among the layers that `[[layers]]` chose.")
 
-    own_keys: ClassVar[frozenset[str]] = frozenset({"check", "name", "models", "layers"})
-
 
 TABLES: dict[str, type[Section]] = {"audit": AuditSection, "data": DataSection}
 ARRAYS: dict[str, type[Section]] = {"models": ModelSection, "layers": LayerSection, "checks": CheckSection}
 SECTIONS = ("audit", "models", "data", "presets", "layers", "checks")
+
+
+def matches(patterns: str | tuple[str, ...], name: str) -> bool:
+    """Whether a model's or layer's name is one of the names or fits one of the globs; case matters."""
+    return any(fnmatchcase(name, pattern) for pattern in ((patterns,) if isinstance(patterns, str) else patterns))

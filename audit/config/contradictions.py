@@ -1,0 +1,113 @@
+"""The tables of a file -> what is wrong with their forms, and what does not fit together."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from audit import registry
+from audit.config.mistakes import Mistake, shown, title
+from audit.config.positions import Place
+from audit.config.sections import ARRAYS, SECTIONS, TABLES, matches
+from audit.errors import nearest
+
+Tables = dict[str, Any]
+
+
+def tables_of(tables: Tables, kind: str) -> list[dict[str, Any]]:
+    """The tables of an array of tables; an empty one where something else stands, so that indices stay."""
+    entries = tables.get(kind)
+    return [entry if isinstance(entry, dict) else {} for entry in entries] if isinstance(entries, list) else []
+
+
+def misplaced(tables: Tables) -> Iterator[Mistake]:
+    """What is no section at all, or a section of the wrong form."""
+    for name, value in tables.items():
+        if name not in SECTIONS:
+            yield _no_section(name, value)
+        elif name in ARRAYS and isinstance(value, list):
+            for index, entry in enumerate(value):
+                if not isinstance(entry, dict):
+                    yield Mistake((name, index), f"{name}[{index}] = {shown(entry)}: needs a table")
+        elif name in ARRAYS:
+            yield Mistake((name,), f"there may be several: write [[{name}]], with two brackets")
+        elif not isinstance(value, dict):
+            yield Mistake((name,), f"there is only one: write [{name}], with its keys below")
+
+
+def _no_section(name: str, value: Any) -> Mistake:
+    if isinstance(value, dict | list):
+        return Mistake((name,), f"no section [{name}]{nearest(name, SECTIONS)}")
+    owners = [kind for kind, section in (TABLES | ARRAYS).items() if name in section.model_fields]
+    headers = " or ".join(title((kind, 0) if kind in ARRAYS else (kind,)) for kind in owners)
+    return Mistake(
+        (name,), f'"{name}" is in no section{f"; put it under {headers}" if owners else nearest(name, SECTIONS)}'
+    )
+
+
+def contradictions(tables: Tables, presets: Collection[str]) -> Iterator[Mistake]:
+    """What does not fit together; `presets` are all that a layer may name."""
+    yield from _nothing_to_do(tables)
+    yield from _sources(tables)
+    yield from _twice(tables, "models", [table.get("name") for table in tables_of(tables, "models")])
+    yield from _item_names(tables)
+    yield from _unknown_models(tables)
+    yield from _unknown_presets(tables, presets)
+
+
+def _nothing_to_do(tables: Tables) -> Iterator[Mistake]:
+    if "models" not in tables or tables["models"] == []:
+        yield Mistake((), 'there is no [[models]]: name at least one model to audit, with its "name" and "factory"')
+    if all(tables.get(kind, []) == [] for kind in ("layers", "checks")):
+        yield Mistake((), "there is nothing to look at: add [[layers]], [[checks]] or both")
+
+
+def _sources(tables: Tables) -> Iterator[Mistake]:
+    if not isinstance(data := tables.get("data"), dict):
+        return
+    if "folder" not in data and "factory" not in data:
+        yield Mistake(("data",), '[data] has neither "folder" nor "factory": say where the pictures come from')
+    if "folder" in data and "factory" in data:
+        later = max(("folder", "factory"), key=list(data).index)
+        yield Mistake(("data", later), '[data] has both "folder" and "factory": keep one')
+    if "arguments" in data and "factory" not in data:
+        yield Mistake(("data", "arguments"), '"arguments" are for a "factory", and [data] has none')
+
+
+def _item_names(tables: Tables) -> Iterator[Mistake]:
+    names = [table.get("name", table.get("check")) for table in tables_of(tables, "checks")]
+    yield from _twice(tables, "checks", names)
+    for index, name in enumerate(names):
+        if name in registry.names("analysis"):
+            yield Mistake(("checks", index, "name"), f'"{name}" is the name of an analysis; give the check another')
+
+
+def _twice(tables: Tables, kind: str, names: list[Any]) -> Iterator[Mistake]:
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if isinstance(name, str) and first.setdefault(name.casefold(), index) != index:  # a folder may ignore case
+            number = first[name.casefold()] + 1
+            advice = 'give each a "name" of its own' if "name" in tables[kind][index] else 'tell them apart with "name"'
+            yield Mistake((kind, index, "name"), f'"{name}" is also the name of [[{kind}]] number {number}; {advice}')
+
+
+def _unknown_models(tables: Tables) -> Iterator[Mistake]:
+    models = [name for table in tables_of(tables, "models") if isinstance(name := table.get("name"), str)]
+    for kind in ("layers", "checks"):
+        for index, table in enumerate(tables_of(tables, kind)):
+            for place, pattern in _texts((kind, index, "models"), table.get("models")):
+                if models and not any(matches(pattern, name) for name in models):
+                    yield Mistake(place, f'no model "{pattern}"{nearest(pattern, models)}')
+
+
+def _unknown_presets(tables: Tables, presets: Collection[str]) -> Iterator[Mistake]:
+    for index, table in enumerate(tables_of(tables, "layers")):
+        for place, name in _texts(("layers", index, "presets"), table.get("presets")):
+            if len(place) > 3 and name not in presets:
+                yield Mistake(place, f'no preset "{name}"{nearest(name, sorted(presets))}')
+
+
+def _texts(place: Place, value: Any) -> Iterator[tuple[Place, str]]:
+    """A text, or each text of a list, with its place."""
+    entries = [(place, value)] if isinstance(value, str) else []
+    if isinstance(value, list):
+        entries = [((*place, index), entry) for index, entry in enumerate(value)]
+    return ((where, entry) for where, entry in entries if isinstance(entry, str) and entry)

@@ -1,0 +1,163 @@
+"""The sections and the registered components -> the JSON Schema of audit.toml."""
+
+import json
+from importlib import import_module
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from audit import registry
+from audit.config.mistakes import JsonSchema
+from audit.config.sections import AuditSection, CheckSection, DataSection, LayerSection, ModelSection
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "Filled in from the environment."}
+
+
+def schema() -> JsonSchema:
+    """The JSON Schema (draft 2020-12) of audit.toml, with the options of every registered component.
+
+    A text that is bound to a pattern may instead hold an environment variable. What a schema cannot say (names that
+    must exist elsewhere in the file, one number per channel) only `read` checks.
+    """
+    definitions: JsonSchema = {}
+    properties = {
+        "audit": _moved(of(AuditSection), "audit", definitions),
+        "models": _array(_moved(of(ModelSection), "model", definitions), least=1),
+        "data": _moved(of(DataSection), "data", definitions),
+        "presets": {
+            "description": "How images are optimized, by name; a preset of a built-in's name replaces it.",
+            "type": "object",
+            "additionalProperties": _moved(preset(), "preset", definitions),
+        },
+        "layers": _array(_moved(of(LayerSection), "layer", definitions)),
+        "checks": _array(
+            {"oneOf": [_moved(check(name), f"check.{name}", definitions) for name in registry.names("check")]}
+        ),
+    }
+    root: JsonSchema = _or_variable(
+        {
+            "type": "object",
+            "properties": properties,
+            "required": ["models"],
+            "anyOf": [{"required": ["layers"]}, {"required": ["checks"]}],
+            "additionalProperties": False,
+            "$defs": dict(sorted(definitions.items())),
+        }
+    )
+    return {"$schema": DIALECT, "title": "audit.toml", "description": "An audit of trained vision checkpoints.", **root}
+
+
+def schema_text() -> str:
+    """`schema()` as it stands in docs/audit.schema.json."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def of(component: Any) -> JsonSchema:
+    """The JSON schema of one section or component, without titles that repeat its keys, and without null."""
+    bare: JsonSchema = _bare(TypeAdapter(component).json_schema())
+    return bare
+
+
+def check(name: str) -> JsonSchema:
+    """A `[[checks]]` table of that check: where it looks, and its own options. LookupError if there is none."""
+    options, section = of(registry.load("check", name)), of(CheckSection)
+    chosen = {
+        **section["properties"],
+        "check": {"const": name, "description": section["properties"]["check"]["description"]},
+    }
+    return {
+        **options,
+        "properties": {**chosen, **options.get("properties", {})},
+        "required": ["check", *options.get("required", [])],
+        "additionalProperties": False,
+    }
+
+
+def preset() -> JsonSchema:
+    """A `[presets.NAME]` table, with every registered regularizer."""
+    node = of(import_module("audit.ascent.presets").Preset)
+    definitions: JsonSchema = node.setdefault("$defs", {})
+    branches = [
+        _moved(_regularizer(name), f"regularizer.{name}", definitions) for name in registry.names("regularizer")
+    ]
+    described = {key: text for key, text in node["properties"]["regularizers"].items() if key == "description"}
+    node["properties"]["regularizers"] = {**described, "type": "array", "items": {"oneOf": branches}, "default": []}
+    return {**node, "$defs": _reachable(node, definitions)}
+
+
+def _regularizer(name: str) -> JsonSchema:
+    node = of(registry.load("regularizer", name))
+    properties = {"regularizer": {"const": name, "description": "Which regularizer."}}
+    others = {key: child for key, child in node.get("properties", {}).items() if key != "regularizer"}
+    required = [key for key in node.get("required", []) if key != "regularizer"]
+    return {
+        **node,
+        "properties": properties | others,
+        "required": ["regularizer", *required],
+        "additionalProperties": False,
+    }
+
+
+def _moved(node: JsonSchema, name: str, definitions: JsonSchema) -> JsonSchema:
+    """A reference to a node that is moved, with its own definitions, to the shared ones; theirs must not differ."""
+    node = dict(node)
+    for inner, definition in node.pop("$defs", {}).items():
+        if definitions.setdefault(inner, definition) != definition:
+            raise ValueError(f'two components mean different things by "{inner}"; rename one of them')
+    definitions[name] = node
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _reachable(node: Any, definitions: JsonSchema) -> JsonSchema:
+    """The definitions that a node refers to, and those that they refer to."""
+    found: JsonSchema = {}
+    waiting = _references({key: child for key, child in node.items() if key != "$defs"})
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = definitions[name]
+            waiting += _references(definitions[name])
+    return found
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, list):
+        return [name for child in node for name in _references(child)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["$ref"].rsplit("/", 1)[-1]] if isinstance(node.get("$ref"), str) else []
+    return own + [name for child in node.values() for name in _references(child)]
+
+
+def _array(items: JsonSchema, least: int = 0) -> JsonSchema:
+    return {"type": "array", "items": items, **({"minItems": least} if least else {})}
+
+
+def _bare(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_bare(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _bare(child) for key, child in node.items() if not _needless(key, child)}
+    branches = [branch for branch in kept.pop("anyOf", []) if branch != {"type": "null"}]
+    if len(branches) == 1:
+        return {**branches[0], **kept}
+    return {**kept, "anyOf": branches} if branches else kept
+
+
+def _needless(key: str, child: Any) -> bool:
+    """A title, or a default that is not there; a property that is called title has a table here, not a text."""
+    return (key == "title" and isinstance(child, str)) or (key == "default" and child is None)
+
+
+def _or_variable(node: Any) -> Any:
+    """The node, where every text that is bound to a pattern or to some values may also be an environment variable."""
+    if isinstance(node, list):
+        return [_or_variable(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") == "string" and ("pattern" in node or "enum" in node):
+        outer = {key: node[key] for key in ("description", "default") if key in node}
+        return {**outer, "anyOf": [{key: part for key, part in node.items() if key not in outer}, VARIABLE]}
+    return {key: _or_variable(child) for key, child in node.items()}

@@ -1,0 +1,234 @@
+"""audit.toml -> Config: every section that is right, and every mistake with its line."""
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from audit import registry
+from audit.config import json_schema
+from audit.config.contradictions import contradictions, misplaced
+from audit.config.mistakes import JsonSchema, Mistake, keys, nodes, shown, title, translate, unknown_key
+from audit.config.positions import Place, Positions
+from audit.config.sections import (
+    ARRAYS,
+    TABLES,
+    AuditSection,
+    CheckSection,
+    DataSection,
+    LayerSection,
+    ModelSection,
+    Section,
+)
+from audit.config.values import meant, within
+from audit.errors import ConfigError, Problem, nearest
+
+
+@dataclass(frozen=True)
+class ChosenCheck:
+    """A `[[checks]]` table: where the check looks, and the check itself, built from its options."""
+
+    section: CheckSection
+    check: Any
+
+    @property
+    def name(self) -> str:
+        """The item's name."""
+        return self.section.name or self.section.check
+
+
+@dataclass(frozen=True)
+class Config:
+    """An audit.toml: its sections in the order of the file, and where each of them stands.
+
+    `presets` holds the built-in presets and those of the file. `digest` is the SHA-256 of the contents with the
+    environment filled in; comments, layout and the order of keys do not change it. `data` is None without `[data]`.
+    """
+
+    file: Path
+    audit: AuditSection
+    models: tuple[ModelSection, ...]
+    data: DataSection | None
+    presets: Mapping[str, Any]
+    layers: tuple[LayerSection, ...]
+    checks: tuple[ChosenCheck, ...]
+    digest: str
+    positions: Positions = field(repr=False, compare=False)
+    places: tuple[tuple[Section, Place], ...] = field(repr=False, compare=False)
+
+    def place(self, section: Section | ChosenCheck) -> Place:
+        """Where one of this file's own sections stands: ("models", 0); KeyError for any other section.
+
+        Indices are those of the file, also where `read_partly` left a broken section out.
+        """
+        wanted = section.section if isinstance(section, ChosenCheck) else section
+        for own, place in self.places:
+            if own is wanted:  # two equal sections stand at two places
+                return place
+        raise KeyError(section)
+
+    def problem(self, place: Place, message: str) -> Problem:
+        """A mistake at a place such as (*config.place(model), "checkpoint"), or at what is nearest around it."""
+        return Problem(str(self.file), *self.positions.of(place), message)
+
+
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in a file; ConfigError with all of its mistakes at once."""
+    config, problems = read_partly(path, environment)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def read_partly(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[Config, list[Problem]]:
+    """Every section that is right by itself, and all mistakes of the file in the order of their lines.
+
+    Where there are problems the sections that were kept may still speak of some that were not: a layer of a preset
+    that is broken. ConfigError where there is nothing to read: no such file, no text, no TOML.
+    """
+    text = _text(path)
+    try:
+        tables, positions = _parse(path, text), Positions(text)
+        reading = _Reading(*meant(tables, environment))
+        parts = reading.parts()
+    except RecursionError:
+        raise ConfigError([Problem(str(path), 1, 1, "too many lists or tables inside each other")]) from None
+    config = Config(file=path, positions=positions, **parts)
+    return config, sorted({config.problem(mistake.place, mistake.message) for mistake in reading.mistakes})
+
+
+def _text(path: Path) -> str:
+    try:
+        contents = path.read_bytes()
+    except OSError as error:
+        raise ConfigError([Problem(str(path), 1, 1, f"cannot be read: {error.strerror or error}")]) from None
+    try:
+        return contents.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        good = contents[: error.start].decode("utf-8-sig", errors="replace")
+        line, column = good.count("\n") + 1, len(good) - good.rfind("\n")
+        raise ConfigError([Problem(str(path), line, column, "is not UTF-8 text; save the file as UTF-8")]) from None
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError, or Python's own limit on the digits of a number
+        message = re.sub(r" \(at .*\)$", "", str(error))
+        at = re.search(r"at line (\d+), column (\d+)\)$", str(error))
+        line, column = (int(at[1]), int(at[2])) if at else (text.rstrip().count("\n") + 1, 1)
+        raise ConfigError([Problem(str(path), line, column, f"is not TOML: {message}")]) from None
+
+
+class _Reading:
+    """One pass over the tables: what is right is built, what is wrong is noted at its place."""
+
+    def __init__(self, tables: dict[str, Any], mistakes: list[Mistake]):
+        self.tables = tables
+        self.mistakes = mistakes
+        self.unfilled = [mistake.place for mistake in mistakes]  # their values are not what was meant: no more of them
+
+    def parts(self) -> dict[str, Any]:
+        """The parts of a Config that come from the tables."""
+        self._note(misplaced(self.tables))
+        presets = self._presets()
+        built = {kind: self._sections(kind) for kind in (*TABLES, *ARRAYS)}
+        checks = {place: self._check(place, table) for place, table in self._written("checks")}
+        self._note(contradictions(self.tables, presets.keys() | dict(self._user_presets()).keys()))
+        kept = {
+            kind: [(place, section) for place, section in sections if section is not None and self._right(place)]
+            for kind, sections in built.items()
+        }
+        only = {kind: tuple(section for _, section in sections) for kind, sections in kept.items()}
+        return {
+            "audit": next(iter(only["audit"]), AuditSection()),
+            "models": only["models"],
+            "data": next(iter(only["data"]), None),
+            "presets": presets,
+            "layers": only["layers"],
+            "checks": tuple(ChosenCheck(section, checks[place]) for place, section in kept["checks"]),
+            "digest": hashlib.sha256(json.dumps(self.tables, sort_keys=True).encode()).hexdigest(),
+            "places": tuple((section, place) for sections in kept.values() for place, section in sections),
+        }
+
+    def _note(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes += [mistake for mistake in mistakes if not within(mistake.place, self.unfilled)]
+
+    def _right(self, place: Place) -> bool:
+        return not any(within(mistake.place, [place]) for mistake in self.mistakes)
+
+    def _written(self, kind: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+        """The tables of a kind with their places, where they have the form of their kind."""
+        value = self.tables.get(kind)
+        if kind in TABLES and isinstance(value, dict):
+            yield (kind,), value
+        elif kind in ARRAYS and isinstance(value, list):
+            yield from (((kind, index), table) for index, table in enumerate(value) if isinstance(table, dict))
+
+    def _sections(self, kind: str) -> list[tuple[Place, Any]]:
+        """Each section of a kind with its place; None where its keys or values are wrong."""
+        section = (TABLES | ARRAYS)[kind]
+        schema = json_schema.of(section)
+        return [(place, self._validated(section, table, place, schema)) for place, table in self._written(kind)]
+
+    def _validated(self, component: Any, table: dict[str, Any], place: Place, schema: JsonSchema) -> Any:
+        """The component that a table makes, or None, its mistakes noted.
+
+        TOML has JSON's values (its others are refused before), and pydantic reads JSON as strictly as we need: a list
+        makes a tuple, but a text never makes a number.
+        """
+        try:
+            return TypeAdapter(component).validate_json(json.dumps(table), strict=True)
+        except ValidationError as error:
+            self._note(translate(error, table, place, schema))
+            return None
+
+    def _check(self, place: Place, table: dict[str, Any]) -> Any:
+        """The check that a `[[checks]]` table names, built from the keys that are not the section's own."""
+        name = table.get("check")
+        if name not in registry.names("check"):
+            if isinstance(name, str):
+                self._note([Mistake((*place, "check"), f'no check "{name}"{nearest(name, registry.names("check"))}')])
+            return None
+        schema = json_schema.check(name)
+        known = keys(nodes(schema, table, ()))
+        where = f'{title(place)} with check = "{name}"'
+        self._note(unknown_key((*place, key), known, where) for key in table if key not in known)
+        options = {key: table[key] for key in table if key in known and key not in CheckSection.model_fields}
+        return self._validated(registry.load("check", name), options, place, schema)
+
+    def _user_presets(self) -> Iterator[tuple[str, Any]]:
+        presets = self.tables.get("presets")
+        return iter(presets.items() if isinstance(presets, dict) else ())
+
+    def _presets(self) -> dict[str, Any]:
+        """The built-in presets and those of the file, which win; none where no section could use one."""
+        if not {"presets", "layers"} & self.tables.keys():
+            return {}
+        library = import_module("audit.ascent.presets")
+        own = {name: self._preset(library.build, name, table) for name, table in self._user_presets()}
+        presets = {**library.BUILT_IN, **own}
+        return {name: preset for name, preset in presets.items() if preset is not None}
+
+    def _preset(self, build: Callable[[str, dict[str, Any]], Any], name: str, table: Any) -> Any:
+        """The preset that a table makes, or None, its mistakes noted."""
+        place: Place = ("presets", name)
+        try:
+            preset = build(name, table) if isinstance(table, dict) else None
+        except ValidationError as error:
+            self._note(translate(error, table, place, json_schema.preset()))
+            return None
+        except (LookupError, ValueError) as error:
+            self._note([Mistake(place, f"{title(place)}: {error.args[0]}")])
+            return None
+        if preset is None:
+            self._note([Mistake(place, f"presets.{name} = {shown(table)}: needs a table")])
+        return preset if self._right(place) else None
