@@ -1,0 +1,39 @@
+"""What an analysis is given and what it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from audit.ascent.presets import Preset
+from audit.config import LayerSection
+from audit.data.images import Images
+from audit.events import Listener
+from audit.model.load import Model
+from audit.records import Layer, Pictures, TopK
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some units of a layer to be pictured as its [[layers]] section says.
+
+    `images` and `strongest` are there for an analysis that needs data.
+    """
+
+    model: Model
+    layer: Layer
+    units: tuple[int, ...]
+    section: LayerSection
+    presets: Mapping[str, Preset]
+    seed: int
+    listener: Listener
+    images: Images | None = None
+    strongest: TopK | None = None
+
+
+class Analysis(Protocol):
+    """Pictures of units; `needs_data` says whether it needs the strongest images of a pass."""
+
+    needs_data: ClassVar[bool]
+
+    def run(self, task: Task) -> Pictures:
+        """The pictures of all units of the task."""

@@ -1,0 +1,53 @@
+"""Units that never fire: share of images on which each unit is above zero -> findings."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from audit.checks.evidence import Evidence
+from audit.errors import Unavailable
+from audit.records import Finding, Judgement
+
+
+class DeadUnits(BaseModel):
+    """Units of a rectified layer that fire on no more than `max_share_of_images` of the pictures.
+
+    CS231n: a map that is all zero for many inputs is a symptom of too high a learning rate. A unit that fires nowhere
+    passes no gradient either, so it stays dead in further training.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    looks_at: ClassVar[Literal["rectified layers"]] = "rectified layers"
+    needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]] = ("activations",)
+
+    at_most: float = Field(default=0.0, ge=0, le=100, description="dead units allowed, in percent of the layer")
+    max_share_of_images: float = Field(
+        default=0.0, ge=0, le=1, description="a unit that fires on this share of the pictures, or fewer, is dead"
+    )
+    min_images: int = Field(default=100, ge=1, description="with fewer pictures nothing is said of units that do not fire")
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        fires = evidence.column("share_of_images")
+        dead = np.flatnonzero(~(fires > self.max_share_of_images))
+        if evidence.images < self.min_images and len(dead):
+            raise _too_few(evidence.images, self.min_images, len(dead))
+        layer = evidence.layer.name if evidence.layer else None
+        findings = tuple(
+            Finding(layer, int(unit), f"fires on {fires[unit]:.2%} of {evidence.images} pictures", float(fires[unit]))
+            for unit in dead
+        )
+        share = 100 * len(dead) / len(fires)
+        listed = ", ".join(map(str, dead[:20])) + (" ..." if len(dead) > 20 else "")
+        message = f"{len(dead)} of {len(fires)} units never fire on {evidence.images} pictures" + (f": {listed}" if len(dead) else "")
+        if len(dead):
+            message += ". Prune them, or train again with a lower learning rate or another initialization"
+        return Judgement(share, self.at_most, "at most", "%", message, findings)
+
+
+def _too_few(images: int, needed: int, dead: int) -> Unavailable:
+    """Silent units among few pictures prove nothing: neither passed nor failed."""
+    return Unavailable(
+        f"{dead} units did not fire, but on only {images} pictures; show at least {needed} (data.limit), or set min_images"
+    )

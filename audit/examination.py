@@ -1,0 +1,151 @@
+"""One model of an audit: its items get their verdicts, each from work that is done when an item first needs it."""
+
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from audit import events, plan
+from audit.analyses.task import Task
+from audit.checks.evidence import Evidence
+from audit.config import Config, LayerSection
+from audit.errors import AuditError, Unavailable
+from audit.measurement import Data, Measurement, code_digest
+from audit.plan import Subject
+from audit.records import Finding, Item, Judgement, Layer, Pictures, Verdict
+from audit.store.work import Work, key
+
+
+class Examination:
+    """Verdicts, measurements and pictures of one model."""
+
+    def __init__(self, config: Config, subject: Subject, items: Sequence[Item], data: Data, folder: Path, listener: events.Listener):
+        self.config, self.subject, self.items = config, subject, tuple(items)
+        self.work, self.listener = Work(folder), listener
+        self.measured = Measurement(config, subject.model, plan.needs(subject, items), data, self.work, listener)
+        self.pictures: dict[tuple[str, str], Pictures] = {}
+        self._verdicts: dict[tuple[str | None, str], Verdict] = {}
+
+    def verdict(self, item: Item) -> Verdict:
+        """What becomes of the item, whatever goes wrong; evaluated once."""
+        place = (item.layer, item.task)
+        if place not in self._verdicts:
+            self._verdicts[place] = self._evaluated(item)
+        return self._verdicts[place]
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Of every selected item; one that was never evaluated is an error, not a pass."""
+        return tuple(
+            self._verdicts.get((item.layer, item.task)) or Verdict(item, "error", "not evaluated: the run stopped before it")
+            for item in self.items
+        )
+
+    def _evaluated(self, item: Item) -> Verdict:
+        try:
+            return self._judged(item) if self._is_check(item) else self._analysed(item)
+        except Unavailable as reason:
+            return Verdict(item, "failed", f"unavailable: {reason}")
+        except AuditError as error:
+            return Verdict(item, "error", str(error))
+        except Exception:
+            return Verdict(item, "error", f"the program itself failed:\n{traceback.format_exc()}")
+
+    def _is_check(self, item: Item) -> bool:
+        return item.layer is None or item.task in self.subject.layer_checks.get(item.layer, {})
+
+    def _judged(self, item: Item) -> Verdict:
+        if item.layer is None:
+            check = self.subject.model_checks[item.task]
+            evidence = self._evidence_of_model(check.needs)
+        else:
+            check = self.subject.layer_checks[item.layer][item.task]
+            layer = self.subject.model.outline.layer(item.layer)
+            evidence = Evidence(self.subject.model.outline, self.measured.images, layer, self.measured.columns(layer))
+        return _verdict(item, check.judge(evidence))
+
+    def _evidence_of_model(self, needs: Sequence[str]) -> Evidence:
+        numbers = dict(self.measured.weights.values)
+        if "accuracy" in needs:
+            numbers |= self.measured.accuracy.values
+        layers = {}
+        if "activations" in needs:
+            layers = {name: self.measured.columns(chosen.layer) for name, chosen in self.subject.layers.items()}
+        return Evidence(self.subject.model.outline, self.measured.images, None, {}, numbers, layers)
+
+    def _analysed(self, item: Item) -> Verdict:
+        """An analysis that was done has passed."""
+        layer = self.subject.model.outline.layer(str(item.layer))
+        section = self.subject.layers[layer.name].analyses[item.task]
+        if not plan.pictures(item.task):
+            units = len(self.measured.columns(layer)["mean"])
+            return Verdict(item, "passed", f"{units} units measured on {self.measured.images} pictures")
+        chosen = plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
+        if not chosen:
+            return Verdict(item, "passed", "no unit was flagged: none is pictured")
+        pictures = self._pictured(item.task, layer, section, chosen)
+        self.pictures[layer.name, item.task] = pictures
+        return Verdict(item, "passed", f"{len(chosen)} units, {pictures.tiles.shape[1]} pictures each")
+
+    def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
+        """From earlier work where nothing changed, else made now."""
+        analysis = plan.analysis(name)
+        task = Task(
+            model=self.subject.model,
+            layer=layer,
+            units=units,
+            section=section,
+            presets={preset: self.config.presets[preset] for preset in section.presets},
+            seed=self.config.audit.seed,
+            listener=self.listener,
+            images=self.measured.data.images if analysis.needs_data else None,
+            strongest=self.measured.strongest(layer) if analysis.needs_data else None,
+        )
+        made_by = self._made_by(name, task)
+        found = self.work.get(made_by)
+        if found is None:
+            found = [analysis.run(task)]
+            self.work.put(made_by, found)
+        (pictures,) = found
+        assert isinstance(pictures, Pictures)
+        return pictures
+
+    def _made_by(self, name: str, task: Task) -> str:
+        common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
+        if task.images is not None:
+            return key(**common, **self.measured.made_by)
+        presets = {preset: repr(value) for preset, value in task.presets.items()}
+        section = task.model.section
+        return key(
+            **common,
+            code=code_digest(),
+            weights=task.model.digest,
+            device=task.model.device.type,
+            input=[section.input, section.mean, section.std],
+            presets=presets,
+            canvas=task.section.canvas,
+            seed=task.seed,
+        )
+
+    def _flagged(self, layer: Layer, section: LayerSection) -> list[Finding]:
+        """What the checks found in the layer and in the layer that rectifies it; only where the section asks for it."""
+        if section.units != "flagged":
+            return []
+        places = dict.fromkeys((layer.name, layer.activation or layer.name))
+        items = [
+            Item(self.items[0].file, self.subject.name, place, task)
+            for place in places
+            for task in self.subject.layer_checks.get(place, ())
+        ]
+        return [finding for item in items for finding in self.verdict(item).findings]
+
+
+def _verdict(item: Item, judgement: Judgement) -> Verdict:
+    return Verdict(
+        item,
+        "passed" if judgement.passed else "failed",
+        judgement.message,
+        judgement.measured,
+        judgement.limit,
+        judgement.good,
+        judgement.unit,
+        judgement.findings,
+    )

@@ -1,0 +1,83 @@
+"""Finished work on disk, keyed by what made it, so that a killed run goes on and an unchanged item is not computed again."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from audit.records import Numbers, Pictures, Scalars, TopK
+
+Made = Scalars | TopK | Numbers | Pictures
+KINDS: dict[str, type[Made]] = {kind.__name__: kind for kind in (Scalars, TopK, Numbers, Pictures)}
+T = TypeVar("T")
+
+
+def key(**made_by: Any) -> str:
+    """The digest of everything that a piece of work depends on (JSON values)."""
+    return hashlib.sha256(json.dumps(made_by, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class Work:
+    """A folder with one file of records per key; a file that cannot be read counts as not there."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def get(self, name: str) -> list[Made] | None:
+        """The records stored under that key, or None."""
+        try:
+            with np.load(self._path(name), allow_pickle=False) as arrays:
+                kept = json.loads(arrays["records"].item())
+                return [_record(KINDS[entry["kind"]], entry, number, arrays) for number, entry in enumerate(kept)]
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+
+    def put(self, name: str, records: Sequence[Made]) -> None:
+        """Stores records under that key; whole or not at all."""
+        arrays: dict[str, np.ndarray] = {}
+        entries = [_entry(record, number, arrays) for number, record in enumerate(records)]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, records=np.array(json.dumps(entries)), **arrays)
+        os.replace(temporary, self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+
+def _entry(record: Made, number: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The record as JSON, its arrays put aside under NUMBER.FIELD or NUMBER.FIELD.COLUMN."""
+    entry: dict[str, Any] = {"kind": type(record).__name__}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[f"{number}.{field.name}"] = value
+        elif isinstance(record, Scalars) and isinstance(value, Mapping):
+            arrays.update({f"{number}.columns.{column}": array for column, array in value.items()})
+            entry["columns"] = list(value)
+        else:
+            entry[field.name] = value
+    return entry
+
+
+def _record(kind: type[T], entry: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarray]) -> T:
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if kind is Scalars and field.name == "columns":
+            values["columns"] = {column: arrays[f"{number}.columns.{column}"] for column in entry["columns"]}
+        elif field.name in entry:
+            values[field.name] = _tuples(entry[field.name])
+        else:
+            values[field.name] = arrays[f"{number}.{field.name}"]
+    return kind(**values)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value

@@ -1,0 +1,62 @@
+"""Activations -> mean, standard deviation, minimum, maximum per unit, and on how many images it is not finite."""
+
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from audit.records import Scalars
+from audit.stream.reducer import Activations, wide
+
+
+class Moments:
+    """Mean and variance (population) by Chan et al. 1979's pairwise update, float64 states, over images and positions."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: Float[Tensor, " unit"] | None = None
+        self.squares: Float[Tensor, " unit"]
+        self.minimum: Float[Tensor, " unit"]
+        self.maximum: Float[Tensor, " unit"]
+        self.non_finite: Int[Tensor, " unit"]
+
+    def update(self, batch: Activations) -> None:
+        part = Moments()
+        image, _, y, x = batch.maps.shape
+        variances, means = torch.var_mean(batch.maps, dim=(2, 3), correction=0)
+        variances, means = variances.to(wide(means.device)), means.to(wide(means.device))
+        part.count = image * y * x
+        part.mean = means.mean(dim=0)
+        part.squares = (variances + (means - part.mean).square()).sum(dim=0) * (y * x)
+        part.minimum = batch.maps.amin(dim=(0, 2, 3))
+        part.maximum = batch.peak.amax(dim=0)
+        part.non_finite = (~means.isfinite()).sum(dim=0)
+        self.merge(part)
+
+    def merge(self, other: Self | "Moments") -> None:
+        if other.mean is None:
+            return
+        if self.mean is None:
+            self.count, self.mean, self.squares = other.count, other.mean, other.squares
+            self.minimum, self.maximum, self.non_finite = other.minimum, other.maximum, other.non_finite
+            return
+        count = self.count + other.count
+        gap = other.mean - self.mean
+        self.squares = self.squares + other.squares + gap.square() * (self.count * other.count / count)
+        self.mean = self.mean + gap * (other.count / count)
+        self.minimum = torch.minimum(self.minimum, other.minimum)
+        self.maximum = torch.maximum(self.maximum, other.maximum)
+        self.non_finite = self.non_finite + other.non_finite
+        self.count = count
+
+    def compute(self, layer: str) -> Scalars:
+        assert self.mean is not None, "nothing was seen"
+        columns = {
+            "mean": self.mean,
+            "std": (self.squares / self.count).clamp_min(0).sqrt(),
+            "min": self.minimum,
+            "max": self.maximum,
+            "non_finite": self.non_finite,
+        }
+        return Scalars(layer, {name: column.cpu().double().numpy() for name, column in columns.items()})

@@ -1,0 +1,44 @@
+"""Model and pictures -> records of every chosen layer, in one pass over the pictures."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from audit import events
+from audit.data.images import Images
+from audit.data.preprocess import batches, normalized
+from audit.model.hooks import Observer
+from audit.model.load import Model
+from audit.model.outline import maps
+from audit.stream.reducer import Activations, Record, Reducer
+
+
+def sweep(
+    model: Model,
+    images: Images,
+    reducers: Mapping[str, Sequence[Reducer]],
+    batch: int,
+    listener: events.Listener,
+) -> dict[str, list[Record]]:
+    """Shows every picture to the model once and feeds each layer's reducers; the forward stops at the last of them.
+
+    Returns the records per layer, in the order of its reducers. Nothing is kept of the activations themselves.
+    """
+    indices = torch.arange(0)
+
+    def visit(layer: str, output: Tensor) -> None:
+        activations = Activations(maps(output), indices)
+        for reducer in reducers[layer]:
+            reducer.update(activations)
+
+    with (
+        torch.inference_mode(),
+        Observer(model.network, tuple(reducers), visit) as observer,
+        events.work(listener, f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers", len(images)) as advance,
+    ):
+        for pixels, part in batches(images, range(len(images)), model.section, batch):
+            indices = torch.tensor(part)
+            observer.run(normalized(pixels, model.mean, model.std))
+            advance(len(part))
+    return {layer: [reducer.compute(layer) for reducer in chosen] for layer, chosen in reducers.items()}
