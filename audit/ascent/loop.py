@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from audit.ascent.canvas import Canvas
-from audit.ascent.objective import Activations, activations_at, exact_arithmetic, frozen, uphill
+from audit.ascent.objective import Activations, activations_at, exact_arithmetic, frozen, precision, uphill
 from audit.ascent.presets import Preset, Progress
 from audit.ascent.start import start_image
 from audit.errors import AuditError
@@ -39,7 +39,7 @@ class Job:
 class Optimized:
     """The image on which the unit was strongest, float32 pixels of 0..255 minus the mean, and how it came about.
 
-    `best` and `last` are the unit's activation on that image and on the last one looked at (of a rectifier: not below 0);
+    `best` and `last` are the unit's activation on that image and on the last one looked at (0 if a rectifier is off);
     `best_step` is -1 and `best` not a number if no finite activation was ever seen. `majority_step` is the first step
     at which the unit was the strongest of its layer at that position, or -1. `steps` is how many images were looked
     at: fewer than the preset has if the gradient became exactly 0 ("zero-gradient"), or if the activation or the
@@ -67,7 +67,7 @@ def ascend(
     batch: int | None = None,
     listener: Listener | None = None,
 ) -> list[Optimized]:
-    """The optimized images in the order of `jobs`, computed where `mean` is, in the precision of the network's weights.
+    """The optimized images in the order of `jobs`, computed where `mean` is.
 
     `mean` and `std` are those of pixels of 0..1. Presets and seeds may be mixed freely; what becomes of a job does not
     depend on the others but for rounding. A batch that does not fit into CUDA memory is halved; AuditError if one image
@@ -86,7 +86,8 @@ def ascend(
         torch.no_grad(),
         activations_at(network, layer, canvas.position) as activations,
     ):
-        ground = Ground.of(activations, mean.to(_precision(network)), std.to(_precision(network)))
+        exact = torch.promote_types(precision(network), torch.float32)  # of half a precision only the network makes use
+        ground = Ground.of(activations, mean.to(exact), std.to(exact))
         while waiting:
             chosen = waiting[:size]
             climbed = _unless_too_large(ground, [jobs[job] for job in chosen], canvas.size, advance)
@@ -215,7 +216,7 @@ def look_and_step(ground: Ground, rows: Rows, presets: Sequence[tuple[slice, Pre
     """
     image = torch.clamp(rows.image, ground.darkest, ground.brightest, out=rows.image)
     reached, gradient = uphill(ground.activations, image, rows.unit, ground.scale)
-    activation = reached.gather(1, rows.unit[:, None])[:, 0].to(image.dtype)
+    activation = reached.gather(1, rows.unit[:, None])[:, 0]
     square = gradient.flatten(1).square().sum(1)
     remember(rows, activation, reached.argmax(1) == rows.unit, square, step)
     rate = torch.minimum(rows.highest_rate, rows.progress / square)
@@ -287,12 +288,6 @@ def _stretches(presets: Sequence[Preset]) -> list[tuple[slice, Preset]]:
     bounds = [row for row in range(len(presets)) if row == 0 or presets[row] != presets[row - 1]]
     ends = [*bounds[1:], len(presets)]
     return [(slice(begin, end), presets[begin]) for begin, end in zip(bounds, ends, strict=True)]
-
-
-def _precision(network: nn.Module) -> torch.dtype:
-    """float64 for a network of float64, float32 for every other."""
-    first = next((weight for weight in network.parameters() if weight.is_floating_point()), None)
-    return torch.float64 if first is not None and first.dtype == torch.float64 else torch.float32
 
 
 def _check(layer: Layer, jobs: Sequence[Job]) -> None:

@@ -24,6 +24,7 @@ def activations_at(network: nn.Module, layer: Layer, position: tuple[int, int]) 
     """
     y, x = position
     seen: list[Tensor] = []
+    own = precision(network)
 
     def visit(_: str, output: Tensor) -> None:
         seen.append(maps(output)[:, :, y, x].clone())  # a later in-place ReLU must not reach it
@@ -32,10 +33,15 @@ def activations_at(network: nn.Module, layer: Layer, position: tuple[int, int]) 
 
         def activations(shown: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image unit"]:
             seen.clear()
-            observer.run(shown)
-            return seen.pop()
+            observer.run(shown.to(own))
+            return seen.pop().to(shown.dtype)
 
         yield activations
+
+
+def precision(network: nn.Module) -> torch.dtype:
+    """The floating point type of the network's weights; float32 if it has none."""
+    return next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
 
 
 def uphill(
@@ -49,14 +55,19 @@ def uphill(
     `images` are pixels of 0..255 minus the mean; `scale` makes them the network's input. Where the activation does not
     depend on the image at all the gradient is 0.
     """
+    shown = torch.mul(images, scale, out=torch.empty_like(images, memory_format=_layout(images.device)))
     with torch.enable_grad():
-        shown = (images * scale).contiguous(memory_format=torch.channels_last).requires_grad_()
-        reached = activations(shown)
+        reached = activations(shown.requires_grad_())
         objective = reached.gather(1, units[:, None]).sum()
         if not objective.requires_grad:
             return reached, torch.zeros_like(images)
         (gradient,) = torch.autograd.grad(objective, shown, allow_unused=True, materialize_grads=True)
-    return reached.detach(), torch.mul(gradient.contiguous(), scale)
+    return reached.detach(), torch.mul(gradient, scale, out=torch.empty_like(images))
+
+
+def _layout(device: torch.device) -> torch.memory_format:
+    """Where plain float32 convolutions are fastest: on a CPU channels last, on CUDA channels first."""
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
 @contextmanager
