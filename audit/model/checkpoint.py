@@ -93,7 +93,7 @@ def _read_legacy(path: Path) -> Mapping[Any, Any]:
     if not written_by_torch:
         raise SectionError("checkpoint", f"{path.name} is a pickle that torch.save did not write; {ADVICE}")
     if sum(asked.storages.values()) > path.stat().st_size:
-        raise SectionError("checkpoint", f"{path.name} asks for more numbers than it has bytes; it is damaged or a trap")
+        raise SectionError("checkpoint", f"{path.name} asks for more numbers than it has bytes; damaged or a trap")
     return _loaded(path, asked, mmap=False)
 
 

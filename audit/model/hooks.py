@@ -1,12 +1,11 @@
 """A forward pass -> the name and the output of every layer, the moment it exists; the network is left as it was."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -15,10 +14,13 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from audit.errors import Unavailable, nearest
 
 ACTIVATIONS = frozenset(
-    "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh hardshrink softshrink "
-    "tanhshrink threshold sigmoid logsigmoid tanh softplus softsign softmin softmax log_softmax glu".split()
+    {"relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish", "glu"}
+    | {"hardswish", "hardsigmoid", "hardtanh", "hardshrink", "softshrink", "tanhshrink", "threshold"}
+    | {"sigmoid", "logsigmoid", "tanh", "softplus", "softsign", "softmin", "softmax", "log_softmax"}
 )
-NORMALISATIONS = frozenset("batch_norm group_norm instance_norm layer_norm rms_norm local_response_norm".split())
+NORMALISATIONS = frozenset(
+    {"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm", "local_response_norm"}
+)
 JOINS = frozenset({"cat", "concat", "concatenate"})
 
 
@@ -46,7 +48,7 @@ class Execution:
     """
 
     def __init__(self, network: nn.Module, modules: Collection[str] | None = None, *, functions: bool = True):
-        """`modules`: paths to follow, None for all. `functions`: follow functional activations too (and so all modules)."""
+        """Follows the `modules` (paths; None: all), or with `functions` all of them and the functional activations."""
         self._network = network
         self._root = root_name(network)
         self._paths = {module: path or self._root for path, module in network.named_modules()}
@@ -89,7 +91,7 @@ class Execution:
     def _forget(self) -> None:
         self._calls: Counter[str] = Counter()
         self._open: list[tuple[str, nn.Module]] = []
-        self._before = WeakTensorKeyDictionary()
+        self._before: MutableMapping[Tensor, tuple[int, Tensor]] = WeakTensorKeyDictionary()
         self._quiet = False
 
     def _enter(self, module: nn.Module, _: tuple[object, ...]) -> None:
@@ -141,7 +143,9 @@ class Execution:
         scope = "" if inside is self._network else self._paths[inside] + "."
         return scope + title if scope + title not in self._names else f"{scope}functional_{title}"
 
-    def _joined(self, join: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Tensor) -> None:
+    def _joined(
+        self, join: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Tensor
+    ) -> None:
         """Rectified parts joined are rectified: the output of a Fire block, of an Inception block."""
         parts = args[0] if args else kwargs.get("tensors", ())
         before = [self._before_of(part) for part in parts]
@@ -214,7 +218,7 @@ class Observer(Execution):
         return f'layer "{name}" is not executed by {type(self._network).__name__}{nearest(name, sorted(there_is))}'
 
 
-class Stop(BaseException):  # noqa: N818  # no error, and out of reach of a network's own `except Exception`
+class Stop(BaseException):  # no error, and out of reach of a network's own `except Exception`
     """Ends a forward pass whose rest nobody needs."""
 
 

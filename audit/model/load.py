@@ -75,9 +75,13 @@ def _per_channel(section: ModelSection, option: str, device: torch.device) -> Fl
     channels = section.input[0]
     values = torch.tensor(asked, dtype=torch.float32).reshape(-1)
     if len(values) not in (1, channels):
-        raise SectionError(option, f"{len(values)} numbers for an input of {channels} channels; give one, or {channels}")
-    if not values.isfinite().all() or (option == "std" and not (values > 0).all()):
-        raise SectionError(option, f"{asked} is no {option}; every number must be finite" + " and above 0" * (option == "std"))
+        raise SectionError(
+            option, f"{len(values)} numbers, but the input has {channels} channels; give 1 or {channels}"
+        )
+    if not values.isfinite().all():
+        raise SectionError(option, f"{asked} has numbers that are not finite")
+    if option == "std" and not (values > 0).all():
+        raise SectionError(option, f"{asked}: a deviation must be above 0")
     return values.expand(channels).reshape(channels, 1, 1).contiguous().to(device)
 
 
@@ -102,7 +106,9 @@ def _made(section: ModelSection, folder: Path) -> nn.Module:
     if not isinstance(made, nn.Module):
         raise SectionError("factory", f'"{section.factory}" made a {type(made).__name__}, not a torch.nn.Module')
     if any(map(is_lazy, (*made.parameters(), *made.buffers()))):
-        raise SectionError("factory", f'"{section.factory}" leaves sizes open (lazy modules); call it once before returning it')
+        raise SectionError(
+            "factory", f'"{section.factory}" leaves sizes open; call its lazy modules before returning it'
+        )
     return made
 
 
@@ -167,7 +173,7 @@ def _file(path: Path) -> ModuleType:
 
 @contextmanager
 def _importable(path: Path) -> Iterator[None]:
-    """The file's neighbours can be imported inside the `with`, and are forgotten after it: names like "blocks" are common."""
+    """The file's neighbours can be imported inside the `with`, and are forgotten after it: two models may have "blocks"."""
     folder = str(path.parent.resolve())
     before = set(sys.modules)
     sys.path.insert(0, folder)

@@ -1,5 +1,6 @@
 """A network -> its outline: one dry forward pass that finds every layer whose output can be looked at."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,11 +20,11 @@ def outline(network: nn.Module, input_shape: tuple[int, int, int]) -> Outline:
     """Every layer that is executed for an image of `input_shape` (channels, y, x), in the order of execution.
 
     The dry pass is made with zeros, since shapes do not depend on values, with gradients off and in the mode that the
-    network is in. A layer is a module or a functional activation that returns floating point numbers [image, unit, y, x],
-    [image, token, unit] or [image, unit]; the last one is the network's own output, added as "output" if no layer
-    inside it is that. Raises SectionError("input") with the network's own words if the pass fails.
+    network is in. A layer is a module or a functional activation that returns floating point numbers
+    [image, unit, y, x], [image, token, unit] or [image, unit]; the last one is the network's own output, added as
+    "output" if no layer inside it is that. Raises SectionError("input") with the network's own words if the pass fails.
     """
-    images = torch.zeros(DRY_IMAGES, *input_shape, **_kind_of_input(network))
+    images = _blank(network, input_shape)
     fields = Fields(images)
     with torch.no_grad(), fields, _Sketch(network, fields) as sketch:
         try:
@@ -31,8 +32,7 @@ def outline(network: nn.Module, input_shape: tuple[int, int, int]) -> Outline:
         except Exception as error:
             raise SectionError("input", _failed(network, input_shape, error)) from error
     if not sketch.layers:
-        text = f"{type(network).__name__} returns no numbers [image, unit, ...] in any of its layers; is it an image model?"
-        raise SectionError("factory", text)
+        raise SectionError("factory", f"no layer of {type(network).__name__} returns numbers [image, unit, ...]")
     return Outline(input_shape, tuple(sketch.finished()))
 
 
@@ -75,7 +75,8 @@ class _Sketch(Execution):
         super().__init__(network)
         self.layers: list[Layer] = []
         self._fields = fields
-        self._made_by = WeakTensorKeyDictionary()  # tensor -> its version and the layers whose output it is, or was before a norm
+        # tensor -> its version then, and the layers whose output it is, normalised or not
+        self._made_by: MutableMapping[Tensor, tuple[int, list[str]]] = WeakTensorKeyDictionary()
         self._activation: dict[str, str] = {}
         self._last: _Produced | None = None
 
@@ -138,10 +139,10 @@ def _shape(output: Tensor) -> tuple[int, ...]:
     return (units,) if output.dim() == 2 else (units, y, x)
 
 
-def _kind_of_input(network: nn.Module) -> dict[str, torch.device | torch.dtype]:
-    """The device and floating point type of the network's own numbers."""
-    own = [value for value in (*network.parameters(), *network.buffers()) if value.is_floating_point()]
-    return {"device": own[0].device, "dtype": own[0].dtype} if own else {}
+def _blank(network: nn.Module, input_shape: tuple[int, int, int]) -> Float[Tensor, "image channel y x"]:
+    """Zeros of the type, and on the device, of the network's own numbers."""
+    numbers = (value for value in (*network.parameters(), *network.buffers()) if value.is_floating_point())
+    return next(numbers, torch.zeros(())).new_zeros(DRY_IMAGES, *input_shape)
 
 
 def _failed(network: nn.Module, shape: tuple[int, int, int], error: Exception) -> str:

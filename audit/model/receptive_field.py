@@ -15,15 +15,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from audit.model.operators import Operators
 from audit.records import Field
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A tensor's axis that runs along the input's y or x: position p sees [start + p * stride, start + p * stride + size)."""
+    """A tensor's axis along the input's y or x: position p sees [start + p * stride, start + p * stride + size)."""
 
     along: Literal["y", "x"]
     start: int = 0
@@ -36,7 +36,7 @@ class Axis:
         return replace(self, start=self.start - padding * self.stride, stride=self.stride * stride, size=size)
 
     def spread(self, low: int, high: int, factor: int) -> "Axis":
-        """After `factor` positions were made of each one; position p is made of those at p + low ... p + high, in new steps."""
+        """After `factor` positions were made of each; p is made of those at p + low ... p + high, in new steps."""
         if self.stride % factor:
             raise Global
         stride = self.stride // factor
@@ -72,11 +72,13 @@ class Fields:
     def __init__(self, images: Float[Tensor, "image channel y x"]):
         self._seen = WeakTensorKeyDictionary()
         self._seen[images] = (None, None, Axis("y"), Axis("x"))
-        self._written: dict[int, object] = {}  # storages without a field that were written into; kept, so that none is reused
+        self._written: dict[
+            int, object
+        ] = {}  # memory without a field that was written into; kept, so that none is reused
         self._modes = ExitStack()
 
     def __enter__(self) -> Self:
-        self._modes.enter_context(_Operators(self._follow))
+        self._modes.enter_context(_Followed(self._follow))
         self._modes.enter_context(_Linear(self))
         return self
 
@@ -139,19 +141,17 @@ class Fields:
             self._seen[other] = "everything"
 
 
-class _Operators(TorchDispatchMode):
+class _Followed(Operators):  # type: ignore[no-untyped-call]
     def __init__(self, follow: Callable[..., Any]):
         super().__init__()
         self._follow = follow
 
-    def __torch_dispatch__(
-        self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        return self._follow(func, args, kwargs or {})
+    def execute(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._follow(operator, args, kwargs)
 
 
 class _Linear(TorchFunctionMode):
-    """F.linear on [image, y, x, channel] mixes no positions; below it is a flat matrix product that no longer shows it."""
+    """F.linear on [image, y, x, channel] mixes no positions; the matrix product that it becomes no longer shows it."""
 
     def __init__(self, fields: Fields):
         super().__init__()
@@ -164,7 +164,8 @@ class _Linear(TorchFunctionMode):
         if func is F.linear:
             value, *others = _tensors((args, kwargs))
             seen = self._fields.seen(value)
-            if isinstance(seen, tuple) and seen[-1] is None and all(self._fields.seen(other) is None for other in others):
+            fixed = all(self._fields.seen(other) is None for other in others)
+            if fixed and isinstance(seen, tuple) and seen[-1] is None:
                 self._fields.tell(result, seen)
         return result
 
@@ -178,7 +179,12 @@ class _Call:
         self._values = {argument.name: argument.default_value for argument in schema} | given
         self._fields = fields
         self.name: str = operator.overloadpacket.__name__
-        self.input = self["self"] if "self" in self._values else self["input"] if "input" in self._values else None
+
+    @property
+    def input(self) -> Tensor:
+        """The tensor that the operator is a method of."""
+        value: Tensor = self["self" if "self" in self._values else "input"]
+        return value
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -419,26 +425,31 @@ RULES: dict[str, Callable[[_Call], Axes]] = {
     "_unsafe_view": _view,
     "_reshape_alias": _view,
     "copy_": _assignment,
-} | dict.fromkeys(
-    ["_to_copy", "alias", "detach", "detach_", "lift_fresh", "hardswish", "hardswish_", "contiguous", "_prelu_kernel"], _same
-)
+    "_to_copy": _same,
+    "alias": _same,
+    "detach": _same,
+    "detach_": _same,
+    "lift_fresh": _same,
+    "hardswish": _same,
+    "hardswish_": _same,
+    "_prelu_kernel": _same,
+}
 
 CREATIONS = frozenset(
-    "zeros_like ones_like empty_like full_like rand_like randn_like "
-    "new_zeros new_ones new_empty new_full new_empty_strided".split()
-)
+    f"{prefix}_{what}" if prefix == "new" else f"{what}_like"
+    for prefix in ("new", "")
+    for what in ("zeros", "ones", "empty", "full", "rand", "randn")
+) | {"new_empty_strided"}
 
 
 def _elementwise(values: Sequence[Tensor], seen: Sequence[Seen | None], *, ignoring: int | None = None) -> Axes:
-    """Broadcast from the right; a tensor with one position along an axis where another has more is seen from all of them."""
+    """Broadcast from the right; one position where another tensor has more is seen from all of them: not a field."""
     rank = max(value.dim() for value in values)
     axes: list[Axis | None] = [None] * rank
     for dim in range(-rank, 0):
         there = [(value.shape[dim], s) for value, s in zip(values, seen, strict=True) if value.dim() >= -dim]
         long = max(length for length, _ in there)
-        found = [
-            (length, s[dim]) for length, s in there if s is not None and s != "everything"
-        ]
+        found = [(length, s[dim]) for length, s in there if s is not None and s != "everything"]
         spatial = [(length, axis) for length, axis in found if axis is not None]
         if not spatial:
             continue

@@ -1,17 +1,18 @@
 """A network's backward pass -> the backward pass of a deconvnet, inside a `with`; the network itself is not touched."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from audit.model.operators import Operators
 
 Backward = Callable[[Tensor, Tensor], Tensor]  # the gradient as it arrives, the gradient as autograd would pass it on
 
 
-class Rule(TorchDispatchMode):
+class Rule(Operators):  # type: ignore[no-untyped-call]
     """What every ReLU's backward pass is replaced by; `replaced` counts how often, 0: no ReLU was met.
 
     Works on the operators of the backward pass, so a ReLU may be a module, functional, in place or used many times.
@@ -24,11 +25,9 @@ class Rule(TorchDispatchMode):
         self.replaced = 0
         self._backward = backward
 
-    def __torch_dispatch__(
-        self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not _of_a_rectifier(func, args):
+    def execute(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = operator(*args, **kwargs)
+        if not _of_a_rectifier(operator, args):
             return result
         self.replaced += 1
         return self._backward(args[0], result)
@@ -56,8 +55,6 @@ def _replaced_by(backward: Backward) -> Iterator[Rule]:
 
 
 def _of_a_rectifier(operator: Any, args: tuple[Any, ...]) -> bool:
-    if operator is torch.ops.aten.threshold_backward.default:
-        return bool(args[2] == 0)
-    if operator is torch.ops.aten.hardtanh_backward.default:
-        return bool(args[2] == 0)
-    return False
+    """Both operators are called with the gradient, what was rectified, and the lower bound."""
+    rectifiers = (torch.ops.aten.threshold_backward.default, torch.ops.aten.hardtanh_backward.default)
+    return operator in rectifiers and bool(args[2] == 0)
