@@ -9,7 +9,6 @@ from audit.config.sections import (
     LayerSection,
     ModelSection,
     Section,
-    matches,
 )
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "LayerSection",
     "ModelSection",
     "Section",
-    "matches",
     "read",
     "read_partly",
     "schema",

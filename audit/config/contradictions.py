@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from audit import registry
-from audit.config.mistakes import Mistake, shown, title
+from audit.config.mistakes import Mistake, setting, title
 from audit.config.positions import Place
 from audit.config.sections import ARRAYS, SECTIONS, TABLES, matches
 from audit.errors import nearest
@@ -26,7 +26,7 @@ def misplaced(tables: Tables) -> Iterator[Mistake]:
         elif name in ARRAYS and isinstance(value, list):
             for index, entry in enumerate(value):
                 if not isinstance(entry, dict):
-                    yield Mistake((name, index), f"{name}[{index}] = {shown(entry)}: needs a table")
+                    yield Mistake((name, index), f"{setting((name, index), entry)}: needs a table")
         elif name in ARRAYS:
             yield Mistake((name,), f"there may be several: write [[{name}]], with two brackets")
         elif not isinstance(value, dict):

@@ -39,8 +39,13 @@ def title(place: Place) -> str:
 
 
 def setting(place: Place, value: Any) -> str:
-    """A key and its value as people write them, without the section: learning_rate.max = 100.0."""
-    return f"{written(_split(place)[1])} = {shown(value)}"
+    """A key and its value as people write them: learning_rate.max = 100.0."""
+    return f"{key(place)} = {shown(value)}"
+
+
+def key(place: Place) -> str:
+    """A key as people write it inside of its section: input[2]; a section itself as a key of the file: presets.soft."""
+    return written(_split(place)[1] or place)
 
 
 def _split(place: Place) -> tuple[str, Place]:
@@ -53,7 +58,7 @@ def _split(place: Place) -> tuple[str, Place]:
 
 
 def written(place: Place) -> str:
-    """A key as people write it: learning_rate.max, input[2]."""
+    """A path of keys as people write it: learning_rate.max, input[2]."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place).removeprefix(".")
 
 
@@ -97,9 +102,9 @@ def _mistake(detail: Any, place: Place, table: Any, section: Place, schema: Json
     if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return unknown_key(where, keys(nodes(schema, table, place[:-1])), title(where[:-1]))
     if detail["type"] == "missing" and isinstance(value, dict):
-        key = str(detail["loc"][-1])
-        meaning = [node["description"] for node in nodes(schema, table, (*place, key)) if "description" in node][:1]
-        return Mistake(where, ": ".join([f'{title(where)} needs "{key}"', *meaning]))
+        missing = str(detail["loc"][-1])
+        meaning = [node["description"] for node in nodes(schema, table, (*place, missing)) if "description" in node][:1]
+        return Mistake(where, ": ".join([f'{title(where)} needs "{missing}"', *meaning]))
     alternatives = nodes(schema, table, place) if detail["type"] in PYDANTICS_OWN else []
     words = describe(alternatives)
     subject = setting(where, value) if place else title(section)
@@ -162,18 +167,13 @@ def _child(node: JsonSchema, key: str | int) -> JsonSchema | None:
 def _alternatives(node: JsonSchema, root: JsonSchema, value: Any) -> Iterator[JsonSchema]:
     """A node without its references and branches; branches that are marked for other values are left out."""
     if "$ref" in node:
-        yield from _alternatives(
-            {**root["$defs"][node["$ref"].rsplit("/", 1)[-1]], **_without(node, "$ref")}, root, value
-        )
+        meant = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+        yield from _alternatives({**meant, **_without(node, "$ref")}, root, value)
     elif branches := node.get("anyOf") or node.get("oneOf"):
         for branch in branches:
             common = {key: text for key, text in node.items() if key == "description"}
             yield from _alternatives({**common, **branch}, root, value)
-    elif (
-        all(value.get(key, child["const"]) == child["const"] for key, child in _marks(node))
-        if isinstance(value, dict)
-        else True
-    ):
+    elif not isinstance(value, dict) or all(value.get(key, mark) == mark for key, mark in _marks(node)):
         yield node
 
 
@@ -181,9 +181,9 @@ def _without(node: JsonSchema, key: str) -> JsonSchema:
     return {name: value for name, value in node.items() if name != key}
 
 
-def _marks(node: JsonSchema) -> Iterator[tuple[str, JsonSchema]]:
-    """The properties that can have one value only, by which branches are told apart."""
-    return ((key, child) for key, child in node.get("properties", {}).items() if "const" in child)
+def _marks(node: JsonSchema) -> Iterator[tuple[str, Any]]:
+    """The properties that can have one value only, by which branches are told apart, and that value."""
+    return ((key, child["const"]) for key, child in node.get("properties", {}).items() if "const" in child)
 
 
 def keys(alternatives: list[JsonSchema]) -> list[str]:
@@ -211,8 +211,8 @@ def _words(node: JsonSchema) -> str:
 
 def _limits(node: JsonSchema) -> str:
     if "minimum" in node and "maximum" in node:
-        return f"from {node['minimum']:g} to {node['maximum']:g}"
-    return " and ".join(f"{words} {node[key]:g}" for key, words in _LIMITS.items() if key in node)
+        return f"from {node['minimum']:.12g} to {node['maximum']:.12g}"
+    return " and ".join(f"{words} {node[limit]:.12g}" for limit, words in _LIMITS.items() if limit in node)
 
 
 _LIMITS = {"exclusiveMinimum": "above", "minimum": "of at least", "exclusiveMaximum": "below", "maximum": "of at most"}

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from audit import registry
 from audit.config import json_schema
 from audit.config.contradictions import contradictions, misplaced
-from audit.config.mistakes import JsonSchema, Mistake, keys, nodes, shown, title, translate, unknown_key
+from audit.config.mistakes import JsonSchema, Mistake, keys, nodes, setting, title, translate, unknown_key
 from audit.config.positions import Place, Positions
 from audit.config.sections import (
     ARRAYS,
@@ -64,7 +64,7 @@ class Config:
     positions: Positions = field(repr=False, compare=False)
     places: tuple[tuple[Section, Place], ...] = field(repr=False, compare=False)
 
-    def place(self, section: Section | ChosenCheck) -> Place:
+    def path(self, section: Section | ChosenCheck) -> Place:
         """Where one of this file's own sections stands: ("models", 0); KeyError for any other section.
 
         Indices are those of the file, also where `read_partly` left a broken section out.
@@ -76,7 +76,7 @@ class Config:
         raise KeyError(section)
 
     def problem(self, place: Place, message: str) -> Problem:
-        """A mistake at a place such as (*config.place(model), "checkpoint"), or at what is nearest around it."""
+        """A mistake at a place such as (*config.path(model), "checkpoint"), or at what is nearest around it."""
         return Problem(str(self.file), *self.positions.of(place), message)
 
 
@@ -230,5 +230,5 @@ class _Reading:
             self._note([Mistake(place, f"{title(place)}: {error.args[0]}")])
             return None
         if preset is None:
-            self._note([Mistake(place, f"presets.{name} = {shown(table)}: needs a table")])
+            self._note([Mistake(place, f"{setting(place, table)}: needs a table")])
         return preset if self._right(place) else None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from audit.config.mistakes import Mistake, setting, written
+from audit.config.mistakes import Mistake, key, setting
 from audit.config.positions import Place
 
 DOLLAR = re.compile(r"\$\$|\$\{(?P<inside>[^}]*)\}|\$\{")
@@ -20,15 +20,15 @@ class _WrongError(ValueError):
 def meant(tables: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[str, Any], list[Mistake]]:
     """The tables with `${NAME}`, `${NAME:-default}` and `$$` replaced in every text.
 
-    The default stands in for a variable that is unset or empty. What is wrong comes back as mistakes, and its text stays
-    in its place: an unset variable, a date, NaN or infinity outside of `arguments`, a whole number beyond 64 bits, tables
-    in tables in tables ...
+    The default stands in for a variable that is unset or empty. What is wrong comes back as mistakes, while its text
+    stays in its place: an unset variable, a date, NaN or infinity outside of `arguments`, a number beyond 64 bits,
+    tables in tables in tables ...
     """
     mistakes: list[Mistake] = []
 
     def walk(value: Any, place: Place) -> Any:
         if len(place) < DEEPEST and isinstance(value, dict):
-            return {key: walk(entry, (*place, key)) for key, entry in value.items()}
+            return {name: walk(entry, (*place, name)) for name, entry in value.items()}
         if len(place) < DEEPEST and isinstance(value, list):
             return [walk(entry, (*place, index)) for index, entry in enumerate(value)]
         try:
@@ -42,7 +42,7 @@ def meant(tables: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[
 
 def _subject(place: Place, value: Any) -> str:
     """The key, with its value where that is written in JSON as in TOML."""
-    return setting(place, value) if isinstance(value, str) else written(place[-1:])
+    return setting(place, value) if isinstance(value, str) else key(place)
 
 
 def filled(text: str, environment: Mapping[str, str]) -> str:
