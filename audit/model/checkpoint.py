@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from audit.errors import SectionError, nearest
+from audit.model.factory import neighbours
 
 State = dict[str, Tensor]
 
@@ -35,7 +36,7 @@ def read_checkpoint(path: Path, key: str | None = None) -> State:
     SectionError("key") if `key` is not there, or is needed to choose.
     """
     if not path.is_file():
-        raise SectionError("checkpoint", f'no file "{path.name}"{_neighbours(path)}')
+        raise SectionError("checkpoint", f'no file "{path.name}"{neighbours(path, *ENDINGS)}')
     kind = _kind(path)
     content = _READERS[kind](path)
     state = _chosen(content, key, path.name)
@@ -274,9 +275,3 @@ def _oddness(value: Tensor) -> str | None:
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return "shows more numbers than it has"
     return None
-
-
-def _neighbours(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f'; there is no folder "{path.parent.name}" either'
-    return nearest(path.name, sorted(there.name for there in path.parent.iterdir() if there.suffix in ENDINGS))

@@ -133,7 +133,7 @@ class Execution:
             self.rectifies(name, value)
             before = value.clone() if _in_place(function, args, kwargs) else value
         result = function(*args, **kwargs)
-        if rectifier:
+        if before is not None:
             self._before[result] = (version(result), before)
         if is_layer:
             self.reached(Call(name, title, None, (value,), result, before))
@@ -149,7 +149,7 @@ class Execution:
         """Rectified parts joined are rectified: the output of a Fire block, of an Inception block."""
         parts = args[0] if args else kwargs.get("tensors", ())
         before = [self._before_of(part) for part in parts]
-        if before and all(part is not None for part in before):
+        if parts and all(part is not None for part in before):
             others = {key: value for key, value in kwargs.items() if key != "tensors"}
             self._before[result] = (version(result), join(before, *args[1:], **others))
 

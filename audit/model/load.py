@@ -4,17 +4,9 @@ A checkpoint is read as data and never as a program: see checkpoint.py. The fact
 """
 
 import hashlib
-import importlib
-import importlib.util
-import inspect
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -25,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from audit.config import ModelSection
 from audit.errors import SectionError, nearest
 from audit.model.checkpoint import State, read_checkpoint
+from audit.model.factory import failed, made, neighbours
 from audit.model.outline import outline
 from audit.records import Outline
 
@@ -56,7 +49,7 @@ def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
     Raises SectionError naming the option at fault. Numbers that are not finite are no error here: a check finds them.
     """
     mean, std = (_per_channel(section, option, device) for option in ("mean", "std"))
-    network = _made(section, folder).eval().requires_grad_(False)
+    network = _network(section, folder).eval().requires_grad_(False)
     if section.checkpoint is not None:
         path = folder / section.checkpoint
         state = read_checkpoint(path, section.key)
@@ -88,28 +81,22 @@ def _per_channel(section: ModelSection, option: str, device: torch.device) -> Fl
 # The factory: a name -> a network
 
 
-def _made(section: ModelSection, folder: Path) -> nn.Module:
+def _network(section: ModelSection, folder: Path) -> nn.Module:
     """Calls the factory; weights that it draws at random are the same in every run."""
-    where, _, name = section.factory.rpartition(":")
-    if not where or not name:
-        ways = "torchvision:NAME, package.module:function or file.py:function"
-        raise SectionError("factory", f'"{section.factory}" names no function; write {ways}')
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        if where == "torchvision":
-            made = _torchvision(name, section.arguments)
-        elif where.endswith(".py"):
-            with _importable(folder / where):
-                made = _called(section, _attribute(_file(folder / where), where, name))
+        of_torchvision, arguments = section.factory.removeprefix("torchvision:"), section.arguments
+        if of_torchvision != section.factory:
+            network = _torchvision(of_torchvision, arguments)
         else:
-            made = _called(section, _attribute(_module(where), where, name))
-    if not isinstance(made, nn.Module):
-        raise SectionError("factory", f'"{section.factory}" made a {type(made).__name__}, not a torch.nn.Module')
-    if any(map(is_lazy, (*made.parameters(), *made.buffers()))):
+            network = made(section.factory, arguments, folder)
+    if not isinstance(network, nn.Module):
+        raise SectionError("factory", f'"{section.factory}" made a {type(network).__name__}, not a torch.nn.Module')
+    if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
         raise SectionError(
             "factory", f'"{section.factory}" leaves sizes open; call its lazy modules before returning it'
         )
-    return made
+    return network
 
 
 def _torchvision(name: str, arguments: dict[str, Any]) -> object:
@@ -118,91 +105,10 @@ def _torchvision(name: str, arguments: dict[str, Any]) -> object:
     if name not in list_models():
         raise SectionError("factory", f'torchvision has no model "{name}"{nearest(name, list_models())}')
     try:
-        made: object = get_model(name, **({"weights": None} | arguments))
+        network: object = get_model(name, **({"weights": None} | arguments))
     except Exception as error:
-        raise SectionError("arguments" if arguments else "factory", _said(f"torchvision:{name}", error)) from error
-    return made
-
-
-def _called(section: ModelSection, factory: Callable[..., object]) -> object:
-    if not callable(factory):
-        raise SectionError("factory", f'"{section.factory}" is a {type(factory).__name__}, not a function')
-    try:
-        inspect.signature(factory).bind(**section.arguments)
-    except ValueError:  # a builtin without a signature says it by itself
-        pass
-    except TypeError as error:
-        takes = ", ".join(map(str, inspect.signature(factory).parameters.values())) or "none"
-        raise SectionError("arguments", f'"{section.factory}": {error}; it takes: {takes}') from error
-    try:
-        return factory(**section.arguments)
-    except Exception as error:
-        raise SectionError("arguments" if section.arguments else "factory", _said(section.factory, error)) from error
-
-
-def _attribute(module: ModuleType, where: str, name: str) -> Any:
-    try:
-        return reduce(getattr, name.split("."), module)
-    except AttributeError as error:
-        there_is = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise SectionError("factory", f'no "{name}" in {where}{nearest(name, there_is)}') from error
-
-
-def _module(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise SectionError("factory", _said(f"import {name}", error)) from error
-
-
-def _file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise SectionError("factory", f'no file "{path.name}"{_nearby(path, ".py")}')
-    name = f"audit_factory_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look their module up
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise SectionError("factory", _said(f"import {path.name}", error)) from error
-    return module
-
-
-@contextmanager
-def _importable(path: Path) -> Iterator[None]:
-    """The file's neighbours can be imported inside the `with`, and are forgotten after it: two models may have "blocks"."""
-    folder = str(path.parent.resolve())
-    before = set(sys.modules)
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-        for name in set(sys.modules) - before:
-            if _lies_in(sys.modules.get(name.partition(".")[0]), folder):
-                sys.modules.pop(name)
-        importlib.invalidate_caches()
-
-
-def _lies_in(package: ModuleType | None, folder: str) -> bool:
-    file = getattr(package, "__file__", None)
-    if file is None or getattr(package, "__name__", "").startswith("audit_factory_"):
-        return False
-    place = Path(file).resolve()
-    return str(place.parent if place.name != "__init__.py" else place.parent.parent) == folder
-
-
-def _said(what: str, error: Exception) -> str:
-    return f"{what} failed: {type(error).__name__}: {' '.join(str(error).split())[:500] or 'no message'}"
-
-
-def _nearby(path: Path, *endings: str) -> str:
-    if not path.parent.is_dir():
-        return f'; there is no folder "{path.parent.name}" either'
-    return nearest(path.name, sorted(there.name for there in path.parent.iterdir() if there.suffix in endings))
+        raise SectionError("arguments" if arguments else "factory", failed(f"torchvision:{name}", error)) from error
+    return network
 
 
 # The state: names -> the network's own numbers
@@ -239,7 +145,7 @@ def _load_state(network: nn.Module, state: State, file: str) -> None:
     try:
         network.load_state_dict(state, strict=False)
     except Exception as error:
-        raise SectionError("checkpoint", _said(f"loading {file}", error)) from error
+        raise SectionError("checkpoint", failed(f"loading {file}", error)) from error
 
 
 def _difference(name: str, value: Tensor, wanted: Tensor) -> str | None:
@@ -294,7 +200,7 @@ def _labels(section: ModelSection, folder: Path, sketch: Outline) -> tuple[str, 
 
 def _lines(path: Path) -> tuple[str, ...]:
     if not path.is_file():
-        raise SectionError("labels", f'no file "{path.name}"{_nearby(path, ".txt", ".csv", ".names")}')
+        raise SectionError("labels", f'no file "{path.name}"{neighbours(path, ".txt", ".csv", ".names")}')
     try:
         return tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines())
     except UnicodeDecodeError as error:
