@@ -348,6 +348,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             "12:28: regularizers[2].strength = 2: needs a number from 0 to 1",
         ],
     ),
+    "infinity in a preset that is called arguments": (
+        LEAST + "[presets.arguments]\nsteps = 1\nlearning_rate = inf\n",
+        ["8:1: learning_rate: nothing compares with inf; give a finite number"],
+    ),
     "a preset that is no table": (LEAST + "[presets]\nsoft = 3\n", ["7:1: presets.soft = 3: needs a table"]),
     "an unknown check": (
         LEAST + '[[checks]]\ncheck = "dead-unit"\n',

@@ -32,12 +32,17 @@ def meant(tables: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[
         if len(place) < DEEPEST and isinstance(value, list):
             return [walk(entry, (*place, index)) for index, entry in enumerate(value)]
         try:
-            return filled(value, environment) if isinstance(value, str) else _number(value, "arguments" in place)
+            return filled(value, environment) if isinstance(value, str) else _number(value, _is_argument(place))
         except _WrongError as wrong:
             mistakes.append(Mistake(place, f"{_subject(place, value)}: {wrong}"))
             return "" if isinstance(value, dict | list) else str(value)
 
     return walk(tables, ()), mistakes
+
+
+def _is_argument(place: Place) -> bool:
+    """Whether a value is passed on to a factory of the user's, and is none of ours to judge."""
+    return place[0] in ("models", "data") and "arguments" in place[1:3]
 
 
 def _subject(place: Place, value: Any) -> str:
