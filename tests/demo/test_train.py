@@ -1,5 +1,6 @@
 """The demo's network learns, and the weights that ship with it have learned."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,16 @@ from audit.demo.generator import CLASSES, pictures
 from audit.demo.network import WEIGHTS, network, trained
 from audit.demo.train import Recipe, accuracy, batches, main, ship, silent_channels, smooth_share, train
 from audit.model.filters import describe
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small steps take several times as long where threads wait for busy cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
 
 FEW = Recipe(steps=6, batch=8, warmup=2, conv1_start=0.03)
 
