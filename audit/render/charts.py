@@ -15,6 +15,9 @@ from audit.records import Layer, Report
 BLUE, ORANGE, RED = "#3a86d0", "#d2691e", "#d64545"
 """Each has a contrast of 3:1 or more to white and to the dark page."""
 
+ROOM = {"left": 28, "right": 12, "top": 4, "bottom": 4}
+"""Around a chart in pixels: the reader's font may be wider than the one that was measured with."""
+
 SVG = "http://www.w3.org/2000/svg"
 DRAWN = {"svg", "g", "path", "line", "rect", "circle", "text", "tspan", "defs", "clipPath"}
 """The elements a chart may consist of: nothing that runs, loads or links."""
@@ -138,7 +141,7 @@ def _names(rows: list[dict[str, Any]]) -> list[str]:
 def _layer_axis(rows: list[dict[str, Any]], labels: bool = True) -> Any:
     import altair as alt
 
-    axis = alt.Axis(labels=labels, ticks=False, domain=labels, labelLimit=190)
+    axis = alt.Axis(labels=labels, ticks=False, domain=labels, labelLimit=180)
     return alt.Y("layer:N").sort(_names(rows)).title(None).axis(axis)
 
 
@@ -153,7 +156,7 @@ def _band(rows: list[dict[str, Any]], title: str, colour: str, percent: bool = F
     )
     middle = base.mark_bar(color=colour, opacity=0.75, height={"band": 0.75}).encode(x="p25:Q", x2="p75:Q")
     median = base.mark_tick(color="currentColor", thickness=2, height={"band": 0.75}).encode(x="p50:Q")
-    return (wide + middle + median).properties(width=300)
+    return (wide + middle + median).properties(width=250)
 
 
 def _svg(chart: Any, name: str) -> Markup:
@@ -161,7 +164,8 @@ def _svg(chart: Any, name: str) -> Markup:
     import vl_convert
 
     styled = (
-        chart.configure(aria=False, background="transparent", font="sans-serif")
+        chart.properties(padding=ROOM)
+        .configure(aria=False, background="transparent", font="sans-serif")
         .configure_view(stroke=None, step=17)
         .configure_axis(
             labelColor="currentColor",
@@ -175,7 +179,14 @@ def _svg(chart: Any, name: str) -> Markup:
             titleFontSize=12,
             titleFontWeight="normal",
         )
-        .configure_legend(labelColor="currentColor", titleColor="currentColor", labelFontSize=11, titleFontSize=12)
+        .configure_legend(
+            orient="top",
+            title=None,
+            labelColor="currentColor",
+            titleColor="currentColor",
+            labelFontSize=11,
+            titleFontSize=12,
+        )
         .configure_text(fontSize=11)
     )
     return _plain(vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[]), name)

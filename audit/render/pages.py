@@ -258,11 +258,11 @@ def headline(report: Report) -> str:
     if not count["passed"] + count["failed"] + count["error"]:
         return "Nothing was evaluated, so nothing passed."
     if report.outcome == "passed":
-        return (
-            f"All {_plural(count['passed'], 'evaluated item')} are good."
-            if count["passed"] > 1
-            else "The one item is good."
+        skipped = (
+            f"; {count['skipped']} {'was' if count['skipped'] == 1 else 'were'} skipped" if count["skipped"] else ""
         )
+        good = f"All {count['passed']} evaluated items are" if count["passed"] > 1 else "The one evaluated item is"
+        return f"{good} good{skipped}."
     parts = [
         f"{_plural(count['failed'], 'item')} failed" if count["failed"] else "",
         f"{_plural(count['error'], 'item')} could not be evaluated" if count["error"] else "",

@@ -35,7 +35,7 @@ PAPER = 255
 
 @dataclass(frozen=True)
 class Sheet:
-    """One picture file: montages of `units` units from the `first`-th on, in `columns` columns, tiles on `cell`s (y, x)."""
+    """One picture file: `units` montages from unit `first` on, in `columns` columns, tiles on (y, x) cells."""
 
     file: str
     sha256: str

@@ -25,8 +25,8 @@ def encode(model: str, scalars: Sequence[Scalars]) -> bytes:
     units = {layer: len(next(iter(columns.values()))) for layer, columns in layers.items()}
     names = list(dict.fromkeys(name for columns in layers.values() for name in columns))
     arrays: dict[str, Any] = {
-        "model": pa.array([model] * sum(units.values()), pa.string()),
-        "layer": pa.array([layer for layer, count in units.items() for _ in range(count)], pa.string()),
+        "model": pa.array([_text(model)] * sum(units.values()), pa.string()),
+        "layer": pa.array([_text(layer) for layer, count in units.items() for _ in range(count)], pa.string()),
         "unit": pa.array([unit for count in units.values() for unit in range(count)], pa.int64()),
     }
     for name in names:
@@ -75,6 +75,11 @@ def _merged(scalars: Sequence[Scalars]) -> dict[str, dict[str, np.ndarray]]:
         if len(shapes) != 1 or len(next(iter(shapes))) != 1:
             raise StoreError(f"the columns of layer {layer!r} have different numbers of units: {sorted(shapes)}")
     return layers
+
+
+def _text(name: str) -> str:
+    """A name as Parquet can hold it: `?` for half a surrogate pair (of a file name that is no UTF-8)."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _part(column: np.ndarray | None, units: int) -> Any:

@@ -20,7 +20,7 @@ EVIL = 'conv3.<img src=x onerror="alert(1)"> & co'
 IMAGES = 500
 LABELS = ("tench", "<script>alert(2)</script>", "goldfish & koi", *(f"class {index}" for index in range(3, 10)))
 NAMES = {
-    index: f"n0144{index % 7:04d}/photo_{index:04d}.jpg" if index % 97 else f'evil"><b>{index}</b>.png'
+    index: f"n0144{index % 7:04d}/photo_{index:04d}.jpg" if index % 5 else f'evil"><b>{index}</b>.png'
     for index in range(IMAGES)
 }
 PRESETS = ("yosinski-1", "yosinski-2", "yosinski-3", "yosinski-4")

@@ -377,3 +377,10 @@ def test_latest_never_replaces_what_is_no_report(report: Report, tmp_path: Path)
     with pytest.raises(StoreError, match="neither a link nor a report"):
         publish_latest(tmp_path / "run", tmp_path / "latest")
     assert (tmp_path / "latest" / "thesis.tex").read_text() == "mine"
+
+
+def test_a_name_that_is_no_utf8_is_stored(tmp_path: Path) -> None:
+    report = Report("x", "m\udcff", Outline((1, 1, 1), ()), (), (Scalars("l\udcff", {"mean": np.ones(2)}),))
+    write(report, tmp_path / "run")
+    assert same(read(tmp_path / "run"), report)
+    assert pyarrow.parquet.read_table(tmp_path / "run" / "units.parquet")["layer"].to_pylist() == ["l?", "l?"]
