@@ -140,7 +140,7 @@ def _stripes(
     frequency, phase = rng.uniform(*band), rng.uniform(0, 2 * np.pi)
     along = _X * np.float32(np.cos(angle)) + _Y * np.float32(np.sin(angle))
     wave = np.sin(np.float32(2 * np.pi * frequency) * along + np.float32(phase))
-    window = _soft(np.hypot(*_offset(rng, 12)) - np.float32(rng.uniform(14, 30)), 3.0)
+    window = _soft(np.hypot(*_offset(rng, 12.0)) - np.float32(rng.uniform(14, 30)), 3.0)
     tint = rng.uniform(0.7, 1.0, 3).astype(np.float32)
     canvas += (np.float32(contrast) * wave * window)[:, :, None] * tint
 
@@ -148,14 +148,14 @@ def _stripes(
 def _shape(canvas: Float[np.ndarray, "y x 3"], hue: float, form: "_Form", rng: Generator) -> None:
     """Paints a shape over what is there."""
     colour = _rgb(hue + rng.uniform(-20, 20), rng.uniform(0.45, 0.95), rng.uniform(0.5, 0.95))
-    distance = form(*_offset(rng, 14), np.radians(rng.uniform(-20, 20))) - np.float32(rng.uniform(8, 18))
+    distance = form(*_offset(rng, 14.0), np.radians(rng.uniform(-20, 20))) - np.float32(rng.uniform(8, 18))
     _paint(canvas, colour, _soft(distance, 0.7))
 
 
 def _blob(canvas: Float[np.ndarray, "y x 3"], rng: Generator) -> None:
     """Paints a small disc of any colour over what is there, half transparent."""
     colour = _rgb(rng.uniform(0, 360), rng.uniform(0.3, 0.9), rng.uniform(0.4, 0.9))
-    distance = np.hypot(*_offset(rng, 24)) - np.float32(rng.uniform(3, 7))
+    distance = np.hypot(*_offset(rng, 24.0)) - np.float32(rng.uniform(3, 7))
     _paint(canvas, colour, np.float32(rng.uniform(0.4, 0.8)) * _soft(distance, 1.0))
 
 
