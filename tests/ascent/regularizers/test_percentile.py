@@ -35,7 +35,5 @@ def test_nothing_is_below_a_percentile_that_is_not_a_number():
 
 @pytest.mark.cuda
 def test_cuda_finds_the_same_pixels():
-    if not torch.cuda.is_available():
-        pytest.skip("needs a CUDA device, and there is none")
     for percentile in (0, 20, 50, 90, 100):
         assert torch.equal(below_percentile(VALUES.cuda(), percentile).cpu(), below_percentile(VALUES, percentile))
