@@ -107,4 +107,5 @@ def _pytest(arguments: list[str], prepared: dict[Path, object]) -> int:
             if not config.pluginmanager.has_plugin("deepvis_audit") and not config.pluginmanager.is_registered(plugin):
                 config.pluginmanager.register(plugin, "deepvis_audit")
 
-    return int(pytest.main(arguments, plugins=[Handover()]))
+    # what we import before pytest starts has no asserts to rewrite
+    return int(pytest.main(["-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments], plugins=[Handover()]))

@@ -10,7 +10,8 @@ import torch
 from audit import registry
 from audit.analyses.task import Analysis
 from audit.checks.evidence import Check
-from audit.config import ChosenCheck, Config, LayerSection, matches, read_partly
+from audit.config import ChosenCheck, Config, LayerSection, read_partly
+from audit.config.sections import matches
 from audit.errors import ConfigError, Problem, SectionError, nearest
 from audit.model.load import Model
 from audit.model.load import load as load_model

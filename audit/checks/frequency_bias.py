@@ -27,7 +27,7 @@ class FrequencyBias(BaseModel):
     looks_at: ClassVar[Literal["first convolution"]] = "first convolution"
     needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]] = ("activations",)
 
-    at_most: float = Field(default=100.0, gt=0, description="mean activation of the lowest over that of the highest frequencies")
+    at_most: float = Field(default=20.0, gt=0, description="mean activation of the lowest over that of the highest frequencies")
     filters: int = Field(default=5, ge=1, description="how many filters at each end are compared")
 
     def judge(self, evidence: Evidence) -> Judgement:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from audit.config import DataSection
 from audit.errors import DataError, SectionError
-from audit.model.load import function
+from audit.model.factory import made
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 
@@ -102,11 +102,7 @@ class Made:
     @classmethod
     def open(cls, section: DataSection, folder: Path) -> "Made":
         """Calls the factory; SectionError naming the option at fault."""
-        make = function(str(section.factory), folder)
-        try:
-            dataset = make(**section.arguments)
-        except Exception as error:
-            raise SectionError("arguments", f"{section.factory} failed: {type(error).__name__}: {error}") from error
+        dataset = made(str(section.factory), section.arguments, folder)
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise SectionError(
                 "factory",
@@ -115,7 +111,7 @@ class Made:
             )
         if len(dataset) == 0:
             raise SectionError("factory", f"{section.factory} returned a Dataset without pictures")
-        return cls(dataset, _source(make, section.arguments))
+        return cls(dataset, _source(type(dataset), section))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -138,7 +134,7 @@ class Made:
         return (example[0], example[1]) if isinstance(example, tuple | list) else (example, None)
 
     def fingerprint(self) -> str:
-        """Of the factory's source file, its arguments, the length and the contents of up to 16 pictures spread over it."""
+        """Of the Dataset's source file, its factory and arguments, its length, and up to 16 pictures spread over it."""
         digest = hashlib.sha256(self.source.encode())
         digest.update(str(len(self)).encode())
         for index in spread(len(self), min(16, len(self))):
@@ -211,9 +207,10 @@ def _outputs_by_name(classes: Sequence[str], labels: Sequence[str], outputs: int
     return {name: names[name] for name in classes}
 
 
-def _source(make: Any, arguments: Mapping[str, Any]) -> str:
+def _source(kind: type, section: DataSection) -> str:
+    """The source of the Dataset's class, the factory's name and its arguments."""
     try:
-        text = Path(inspect.getsourcefile(make) or "").read_text()
+        text = Path(inspect.getsourcefile(kind) or "").read_text()
     except (OSError, TypeError):
-        text = getattr(make, "__qualname__", repr(type(make)))
-    return text + json.dumps(dict(arguments), sort_keys=True, default=str)
+        text = kind.__qualname__
+    return text + json.dumps([section.factory, section.arguments], sort_keys=True, default=str)

@@ -1,0 +1,32 @@
+# Two commands: `make demo` audits the model that comes along, `make test` tests everything. Both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test setup check format clean
+
+demo: setup ## audit the embedded model and say where the report is
+	$(BIN)/deepvis-audit run audit.toml
+
+test: setup check ## formatting, types, architecture, tests
+	$(BIN)/python -m pytest
+
+setup: $(VENV)/.ready ## .venv with pinned packages, and the system libraries of the PDF report
+
+$(VENV)/.ready: pyproject.toml constraints.txt scripts/setup.sh
+	PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/setup.sh
+	touch $@
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,24 @@
+"""What all tests share: where the real checkpoints and pictures are, and skipping, with the reason, where they are not."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+REAL = os.environ.get("DEEPVIS_DATA")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))
+        if item.get_closest_marker("data") and not REAL:
+            item.add_marker(pytest.mark.skip(reason="DEEPVIS_DATA does not name the real checkpoints and pictures"))
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real checkpoints and pictures."""
+    assert REAL is not None
+    return Path(REAL).absolute()
