@@ -107,7 +107,9 @@ _READERS: dict[str, Callable[[Path], Mapping[Any, Any]]] = {
 
 def _loaded(path: Path, asked: "_Inventory", *, mmap: bool) -> Mapping[Any, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        with path.open("rb") as file:  # torch goes by the ending ".safetensors" where it is told the path
+            named = path if mmap and path.suffix != ".safetensors" else file
+            content = torch.load(named, map_location="cpu", weights_only=True, mmap=named is path)
     except pickle.UnpicklingError as error:
         if asked.objects:
             what = f"{path.name} holds Python objects ({', '.join(asked.objects[:3])}), not only tensors; {ADVICE}"
@@ -201,8 +203,8 @@ class _Counting(pickle._Unpickler):  # the one in Python: the memo of the one in
         return _Inert
 
     def persistent_load(self, pid: Any, /) -> _Inert:
-        _, _, key, _, numbers, *_ = pid
-        self._inventory.storages[key] = int(numbers)
+        if pid[0] == "storage":  # else ("module", class, ...) of a whole network
+            self._inventory.storages[pid[2]] = int(pid[4])
         return _Inert()
 
 

@@ -48,7 +48,7 @@ def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
 
     Raises SectionError naming the option at fault. Numbers that are not finite are no error here: a check finds them.
     """
-    mean, std = (_per_channel(section, option, device) for option in ("mean", "std"))
+    mean, std = (_per_channel(numbers, section.input[0], device) for numbers in (section.mean, section.std))
     network = _network(section, folder).eval().requires_grad_(False)
     if section.checkpoint is not None:
         path = folder / section.checkpoint
@@ -63,19 +63,10 @@ def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
     return Model(section, network, sketch, labels, _digest(section, folder, network), device, mean, std)
 
 
-def _per_channel(section: ModelSection, option: str, device: torch.device) -> Float[Tensor, "channel 1 1"]:
-    asked = getattr(section, option)
-    channels = section.input[0]
-    values = torch.tensor(asked, dtype=torch.float32).reshape(-1)
-    if len(values) not in (1, channels):
-        raise SectionError(
-            option, f"{len(values)} numbers, but the input has {channels} channels; give 1 or {channels}"
-        )
-    if not values.isfinite().all():
-        raise SectionError(option, f"{asked} has numbers that are not finite")
-    if option == "std" and not (values > 0).all():
-        raise SectionError(option, f"{asked}: a deviation must be above 0")
-    return values.expand(channels).reshape(channels, 1, 1).contiguous().to(device)
+def _per_channel(
+    numbers: float | tuple[float, ...], channels: int, device: torch.device
+) -> Float[Tensor, "channel 1 1"]:
+    return torch.tensor(numbers, dtype=torch.float32).expand(channels).reshape(channels, 1, 1).contiguous().to(device)
 
 
 # The factory: a name -> a network
