@@ -62,7 +62,7 @@ def _firing(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None
         "How often units fire",
         "Per layer, left: units that fire on no image, with their number. Right: over its units, the median (line), "
         "the middle half (dark) and the middle 80 % (light) of the share of images on which a unit fires anywhere.",
-        _svg(alt.hconcat(left, right, spacing=24), "firing"),
+        _svg(alt.hconcat(left, right, spacing=24), "firing", len(rows)),
     )
 
 
@@ -78,7 +78,7 @@ def _strength(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | No
         "How strongly units fire",
         "Per layer and over its units: the median (line), the middle half (dark) and the middle 80 % (light) of the "
         "mean and of the standard deviation of the activation, over all images and positions.",
-        _svg(alt.hconcat(left, right, spacing=24), "strength"),
+        _svg(alt.hconcat(left, right, spacing=24), "strength", len(means)),
     )
 
 
@@ -159,14 +159,15 @@ def _band(rows: list[dict[str, Any]], title: str, colour: str, percent: bool = F
     return (wide + middle + median).properties(width=250)
 
 
-def _svg(chart: Any, name: str) -> Markup:
+def _svg(chart: Any, name: str, rows: int = 1) -> Markup:
     """The SVG of an Altair chart: transparent, in the text colour of the page, as wide as there is room."""
+    step = min(17, max(11, 640 // rows))
     import vl_convert
 
     styled = (
         chart.properties(padding=ROOM)
         .configure(aria=False, background="transparent", font="sans-serif")
-        .configure_view(stroke=None, step=17)
+        .configure_view(stroke=None, step=step)
         .configure_axis(
             labelColor="currentColor",
             titleColor="currentColor",
@@ -175,7 +176,7 @@ def _svg(chart: Any, name: str) -> Markup:
             gridColor="#888888",
             gridOpacity=0.25,
             domainOpacity=0.4,
-            labelFontSize=11,
+            labelFontSize=11 if step > 13 else 10,
             titleFontSize=12,
             titleFontWeight="normal",
         )
@@ -184,7 +185,7 @@ def _svg(chart: Any, name: str) -> Markup:
             title=None,
             labelColor="currentColor",
             titleColor="currentColor",
-            labelFontSize=11,
+            labelFontSize=11 if step > 13 else 10,
             titleFontSize=12,
         )
         .configure_text(fontSize=11)
