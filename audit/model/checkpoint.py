@@ -202,9 +202,10 @@ class _Counting(pickle._Unpickler):  # the one in Python: the memo of the one in
         self._inventory.names.append(f"{module}.{name}")
         return _Inert
 
-    def persistent_load(self, pid: Any, /) -> _Inert:
-        if pid[0] == "storage":  # else ("module", class, ...) of a whole network
-            self._inventory.storages[pid[2]] = int(pid[4])
+    def persistent_load(self, pid: Any, /) -> object:
+        if pid[0] == "module":  # a whole network: the class, and its source
+            return pid[1]
+        self._inventory.storages[pid[2]] = int(pid[4])
         return _Inert()
 
 

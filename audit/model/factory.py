@@ -99,7 +99,7 @@ def _file(path: Path) -> ModuleType:
 
 @contextmanager
 def _importable(path: Path) -> Iterator[None]:
-    """The file's neighbours can be imported inside the `with`, and are forgotten after it: two models may have "blocks"."""
+    """Inside, the file can import its neighbours; after it they are forgotten, for two models may have "blocks"."""
     folder = str(path.parent.resolve())
     before = set(sys.modules)
     sys.path.insert(0, folder)
