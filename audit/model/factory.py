@@ -107,9 +107,9 @@ def _importable(path: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(folder)
-        for name in set(sys.modules) - before:
-            if _lies_in(sys.modules.get(name.partition(".")[0]), folder):
-                sys.modules.pop(name)
+        new = set(sys.modules) - before
+        for name in [name for name in new if _lies_in(sys.modules.get(name.partition(".")[0]), folder)]:
+            del sys.modules[name]
         importlib.invalidate_caches()
 
 
