@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from audit.ascent.regularizers import Regularizer
-from audit.ascent.regularizers.percentile import below_percentile
+from audit.ascent.regularizers.percentile import below_percentile, remove
 
 
 class ClipContribution(Regularizer):
@@ -24,7 +24,7 @@ class ClipContribution(Regularizer):
         self, images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"], step: int
     ) -> Float[Tensor, "image channel y x"]:
         """The images without the pixels of small contribution."""
-        return images.masked_fill_(below_percentile(contributions(images, gradient), self.percentile)[:, None], 0)
+        return remove(images, below_percentile(contributions(images, gradient), self.percentile))
 
 
 def contributions(

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from audit.ascent.regularizers import Regularizer
-from audit.ascent.regularizers.percentile import below_percentile
+from audit.ascent.regularizers.percentile import below_percentile, remove
 
 
 class ClipNorm(Regularizer):
@@ -20,7 +20,7 @@ class ClipNorm(Regularizer):
         self, images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"], step: int
     ) -> Float[Tensor, "image channel y x"]:
         """The images without their small pixels."""
-        return images.masked_fill_(below_percentile(norms(images), self.percentile)[:, None], 0)
+        return remove(images, below_percentile(norms(images), self.percentile))
 
 
 def norms(images: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image y x"]:

@@ -13,18 +13,29 @@ def below_percentile(values: Float[Tensor, "image y x"], percentile: float) -> B
     rows = values.flatten(1)
     rank = (rows.shape[1] - 1) * (percentile / 100)
     below = math.floor(rank)
-    low, high = order_statistics(rows, below, min(below + 1, rows.shape[1] - 1))
+    low, high = neighbours(rows, below)
     return values < interpolated(low, high, rank - below).view(-1, 1, 1)
 
 
-def order_statistics(
-    rows: Float[Tensor, "image value"], first: int, second: int
+def remove(
+    images: Float[Tensor, "image channel y x"], pixels: Bool[Tensor, "image y x"]
+) -> Float[Tensor, "image channel y x"]:
+    """Sets those pixels to 0 in place: by multiplication, on a CPU five times as fast as filling."""
+    return images.mul_(~pixels[:, None])
+
+
+def neighbours(
+    rows: Float[Tensor, "image value"], rank: int
 ) -> tuple[Float[Tensor, " image"], Float[Tensor, " image"]]:
-    """The values of rank `first` and `second` (from 0) of each row; not a number ranks above everything."""
-    if rows.device.type == "cpu":  # numpy's selection finds both in one go, in a third of kthvalue's time for one
-        parted = torch.from_numpy(np.partition(rows.numpy(), (first, second), axis=1))
-        return parted[:, first], parted[:, second]
-    return rows.kthvalue(first + 1, dim=1).values, rows.kthvalue(second + 1, dim=1).values
+    """The value of that rank (from 0) of each row and the next one, if there is one; NaN ranks above everything."""
+    after = min(rank + 1, rows.shape[1] - 1)
+    if (
+        rows.device.type == "cpu"
+    ):  # one numpy partition takes a tenth of the time of one kthvalue, or of two ranks at once
+        parted = np.partition(rows.numpy(), rank, axis=1)
+        low, high = parted[:, rank], parted[:, after:].min(axis=1)
+        return torch.from_numpy(low), torch.from_numpy(high)
+    return rows.kthvalue(rank + 1, dim=1).values, rows.kthvalue(after + 1, dim=1).values
 
 
 def interpolated(low: Float[Tensor, " image"], high: Float[Tensor, " image"], part: float) -> Float[Tensor, " image"]:
