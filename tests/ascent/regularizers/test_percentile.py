@@ -29,12 +29,12 @@ def test_between_two_values_it_is_numpys_interpolation(part):
 def test_nothing_is_below_a_percentile_that_is_not_a_number():
     values = VALUES.clone()
     values[1] = torch.nan
-    below = below_percentile(values, 50)
+    below = below_percentile(values, 50.0)
     assert not below[1].any()
-    assert torch.equal(below[[0, 2]], below_percentile(VALUES, 50)[[0, 2]])
+    assert torch.equal(below[[0, 2]], below_percentile(VALUES, 50.0)[[0, 2]])
 
 
 @pytest.mark.cuda
 def test_cuda_finds_the_same_pixels():
-    for percentile in (0, 20, 50, 90, 100):
+    for percentile in (0.0, 20.0, 50.0, 90.0, 100.0):
         assert torch.equal(below_percentile(VALUES.cuda(), percentile).cpu(), below_percentile(VALUES, percentile))
