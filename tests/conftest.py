@@ -8,6 +8,8 @@ import torch
 
 REAL = os.environ.get("DEEPVIS_DATA")
 
+torch.set_num_threads(1)  # small tensors: two threads wait for each other longer than one works
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
