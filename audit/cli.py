@@ -26,7 +26,9 @@ def main() -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,
-    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write reports there instead of [audit] report.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write reports there instead of [audit] report.")
+    ] = None,
 ) -> None:
     """Audit the models of a file: deepvis-audit run [audit.toml] [PYTEST OPTIONS].
 

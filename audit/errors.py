@@ -38,7 +38,7 @@ class SectionError(AuditError):
         super().__init__(message)
 
 
-class Unavailable(AuditError):
+class Unavailable(AuditError):  # noqa: N818  # a state of a value that items report, not a fault
     """A value that was asked for could not be measured; the text is the reason."""
 
 

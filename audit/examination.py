@@ -18,7 +18,15 @@ from audit.store.work import Work, key
 class Examination:
     """Verdicts, measurements and pictures of one model."""
 
-    def __init__(self, config: Config, subject: Subject, items: Sequence[Item], data: Data, folder: Path, listener: events.Listener):
+    def __init__(
+        self,
+        config: Config,
+        subject: Subject,
+        items: Sequence[Item],
+        data: Data,
+        folder: Path,
+        listener: events.Listener,
+    ):
         self.config, self.subject, self.items = config, subject, tuple(items)
         self.work, self.listener = Work(folder), listener
         self.measured = Measurement(config, subject.model, plan.needs(subject, items), data, self.work, listener)
@@ -35,7 +43,8 @@ class Examination:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Of every selected item; one that was never evaluated is an error, not a pass."""
         return tuple(
-            self._verdicts.get((item.layer, item.task)) or Verdict(item, "error", "not evaluated: the run stopped before it")
+            self._verdicts.get((item.layer, item.task))
+            or Verdict(item, "error", "not evaluated: the run stopped before it")
             for item in self.items
         )
 

@@ -108,8 +108,13 @@ class Measurement:
             "device": self.model.device.type,
         }
 
-    def _scalars(self, name: str) -> dict[str, object]:
-        return {column: values for record in self._records[name] if isinstance(record, Scalars) for column, values in record.columns.items()}
+    def _scalars(self, name: str) -> dict[str, Float[np.ndarray, " unit"]]:
+        return {
+            column: values
+            for record in self._records[name]
+            if isinstance(record, Scalars)
+            for column, values in record.columns.items()
+        }
 
     @cached_property
     def _first_filters(self) -> Scalars:
@@ -145,12 +150,15 @@ class Measurement:
 
     def _sweep(self, names: list[str]) -> dict[str, list[Made]]:
         assert self.config.data is not None
-        reducers: dict[str, list[Reducer]] = {name: [Moments(), Firing(), Strongest()] for name in names if name != _OUTPUTS}
+        reducers: dict[str, list[Reducer]] = {
+            name: [Moments(), Firing(), Strongest()] for name in names if name != _OUTPUTS
+        }
         output = self.model.outline.layers[-1]
         if _OUTPUTS in names:
             labels = label_index(self.data.images, self.model.labels, output.units)
             reducers.setdefault(output.name, []).append(Accuracy(labels))
-        records: dict[str, list[Made]] = dict(sweep(self.model, self.data.images, reducers, self.config.data.batch, self.listener))
+        records: dict[str, list[Made]] = {}
+        records.update(sweep(self.model, self.data.images, reducers, self.config.data.batch, self.listener))
         if _OUTPUTS in names:
             records[_OUTPUTS] = [records[output.name].pop()]
         return {name: records[name] for name in names}

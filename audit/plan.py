@@ -47,11 +47,15 @@ class Subject:
         names = [layer.name for layer in self.model.outline.layers if layer.name in {*self.layers, *self.layer_checks}]
         for name in names:
             chosen = self.layers.get(name)
-            yield from (Item(file, self.name, name, task) for task in (chosen.analyses if chosen else ()) if not pictures(task))
+            yield from (
+                Item(file, self.name, name, task) for task in (chosen.analyses if chosen else ()) if not pictures(task)
+            )
             yield from (Item(file, self.name, name, task) for task in self.layer_checks.get(name, ()))
         for name in names:
             chosen = self.layers.get(name)
-            yield from (Item(file, self.name, name, task) for task in (chosen.analyses if chosen else ()) if pictures(task))
+            yield from (
+                Item(file, self.name, name, task) for task in (chosen.analyses if chosen else ()) if pictures(task)
+            )
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,16 @@ def _layers(config: Config, models: Mapping[str, Model]) -> tuple[dict[str, dict
     for section in config.layers:
         shown = {name: model for name, model in models.items() if matches(section.models, name)}
         for place, pattern in _patterns(config, section):
-            found = {name: [layer for layer in model.outline.layers if matches(pattern, layer.name)] for name, model in shown.items()}
+            found = {
+                name: [layer for layer in model.outline.layers if matches(pattern, layer.name)]
+                for name, model in shown.items()
+            }
             if shown and not any(found.values()):
                 problems.append(config.problem(place, _unknown_layer(pattern, shown)))
             for name, those in found.items():
                 for layer in those:
                     problems += _unit_problems(config, section, name, layer)
-                    layers[name].setdefault(layer.name, {}).update({task: section for task in section.analyses})
+                    layers[name].setdefault(layer.name, {}).update(dict.fromkeys(section.analyses, section))
     return {
         name: {layer: Chosen(models[name].outline.layer(layer), analyses) for layer, analyses in those.items()}
         for name, those in layers.items()
@@ -179,7 +186,11 @@ def _looked_at(chosen: ChosenCheck, model: Model, layers: Mapping[str, Chosen]) 
     if chosen.check.looks_at == "first convolution":
         return [first] if first and matches(chosen.section.layers, first.name) else []
     if chosen.check.looks_at == "rectified layers":
-        return [some.layer for some in layers.values() if some.layer.rectifier and matches(chosen.section.layers, some.layer.name)]
+        return [
+            some.layer
+            for some in layers.values()
+            if some.layer.rectifier and matches(chosen.section.layers, some.layer.name)
+        ]
     return []
 
 

@@ -12,7 +12,7 @@ Outcome = Literal["passed", "failed", "error", "skipped"]
 
 @dataclass(frozen=True)
 class Field:
-    """Receptive field of a layer: position p of an axis sees input pixels [start + p * stride, start + p * stride + size).
+    """Receptive field of a layer: position p of an axis sees input pixels start + p * stride up to (not with) that + size.
 
     Each pair is (y, x), in pixels of the model's input; `start` is negative where padding is seen.
     """
@@ -113,7 +113,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB picture of unit `units[i]`, `captions[i][j]` its text.
+    """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB one of unit `units[i]`, `captions[i][j]` its text.
 
     `kind` is the analysis ("optimized", "max-patches", "deconv"); `groups` names consecutive blocks of tiles of equal
     length (the presets of optimized images; one group otherwise). `note` says how the pictures were made.
@@ -209,5 +209,5 @@ class Report:
         outcomes = {verdict.outcome for verdict in self.verdicts}
         for worst in ("error", "failed", "passed"):
             if worst in outcomes:
-                return worst  # type: ignore[return-value]
+                return worst
         return "failed"

@@ -110,7 +110,11 @@ class Session:
 
     def _provenance(self, examination: Examination) -> Mapping[str, str]:
         model, data = examination.subject.model, examination.measured.data
-        device = torch.cuda.get_device_name(model.device) if model.device.type == "cuda" else platform.processor() or platform.machine()
+        device = (
+            torch.cuda.get_device_name(model.device)
+            if model.device.type == "cuda"
+            else platform.processor() or platform.machine()
+        )
         return {
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": f"{(datetime.now(UTC) - self.started).total_seconds():.1f}",

@@ -1,5 +1,7 @@
-"""The residual networks of He et al. 2015 for pictures of 32 x 32 (section 4.2), written as user code often is: ReLUs are
-function calls, and the shortcut has no parameters. An audit needs nothing more than these functions."""
+"""The residual networks of He et al. 2015 for pictures of 32 x 32 (section 4.2), written as user code often is.
+
+ReLUs are function calls, and the shortcut has no parameters. An audit needs nothing more than `resnet`.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What all tests share: where the real checkpoints and pictures are, and skipping, with the reason, where they are not."""
+"""What all tests share: where the real checkpoints and pictures are; a reason to skip where they are not."""
 
 import os
 from pathlib import Path

@@ -58,7 +58,11 @@ class Deconv:
             captions=tuple(tuple(caption(task, unit, rank) for rank in range(count)) for unit in task.units),
             groups=("deconvnets",),
             note="What in each max patch made the unit fire: the deconvnet's picture, gray is nothing, scaled per picture; "
-            + (f"{replaced} ReLUs passed back only what is positive." if replaced else "no ReLU lies below this layer, so it is the plain gradient."),
+            + (
+                f"{replaced} ReLUs passed back only what is positive."
+                if replaced
+                else "no ReLU lies below this layer, so it is the plain gradient."
+            ),
         )
 
     def _blank(self, task: Task, count: int) -> np.ndarray:
@@ -90,7 +94,10 @@ def deconvolve(
     y, x = torch.tensor(positions, device=images.device).T
     chosen: list[Tensor] = []
     with Observer(
-        model.network, (layer.name,), lambda _, output: chosen.append(maps(output)[rows, unit, y, x]), before_rectifier=True
+        model.network,
+        (layer.name,),
+        lambda _, output: chosen.append(maps(output)[rows, unit, y, x]),
+        before_rectifier=True,
     ) as observer:
         observer.run(images)
     with deconvnet() as rule:

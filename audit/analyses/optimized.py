@@ -7,8 +7,8 @@ from jaxtyping import UInt8
 
 from audit.analyses.task import Task
 from audit.ascent.canvas import Canvas, canvas_of, proven
-from audit.ascent.loop import Job, Optimized as Image
-from audit.ascent.loop import ascend
+from audit.ascent.loop import Job, ascend
+from audit.ascent.loop import Optimized as Image
 from audit.ascent.presets import label
 from audit.data.display import rgb
 from audit.records import Pictures

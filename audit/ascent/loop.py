@@ -23,7 +23,7 @@ from audit.records import Layer
 
 Status = Literal["ok", "zero-gradient", "non-finite"]
 STATUSES: tuple[Status, ...] = ("ok", "zero-gradient", "non-finite")
-TINY = 1e-30  # pixels nearer to 0 than this become 0: blurs and decays lead to subnormal numbers, ten times slower on a CPU
+TINY = 1e-30  # pixels nearer to 0 become 0: blurs and decays make subnormal numbers, ten times slower on a CPU
 STRETCH = 50  # steps between two looks from the host: who has stopped leaves the batch, progress is told
 
 

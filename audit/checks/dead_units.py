@@ -26,7 +26,9 @@ class DeadUnits(BaseModel):
     max_share_of_images: float = Field(
         default=0.0, ge=0, le=1, description="a unit that fires on this share of the pictures, or fewer, is dead"
     )
-    min_images: int = Field(default=100, ge=1, description="with fewer pictures nothing is said of units that do not fire")
+    min_images: int = Field(
+        default=100, ge=1, description="with fewer pictures nothing is said of units that do not fire"
+    )
 
     def judge(self, evidence: Evidence) -> Judgement:
         fires = evidence.column("share_of_images")
@@ -40,7 +42,9 @@ class DeadUnits(BaseModel):
         )
         share = 100 * len(dead) / len(fires)
         listed = ", ".join(map(str, dead[:20])) + (" ..." if len(dead) > 20 else "")
-        message = f"{len(dead)} of {len(fires)} units never fire on {evidence.images} pictures" + (f": {listed}" if len(dead) else "")
+        message = f"{len(dead)} of {len(fires)} units never fire on {evidence.images} pictures" + (
+            f": {listed}" if len(dead) else ""
+        )
         if len(dead):
             message += ". Prune them, or train again with a lower learning rate or another initialization"
         return Judgement(share, self.at_most, "at most", "%", message, findings)
@@ -49,5 +53,6 @@ class DeadUnits(BaseModel):
 def _too_few(images: int, needed: int, dead: int) -> Unavailable:
     """Silent units among few pictures prove nothing: neither passed nor failed."""
     return Unavailable(
-        f"{dead} units did not fire, but on only {images} pictures; show at least {needed} (data.limit), or set min_images"
+        f"{dead} units did not fire, but on only {images} pictures; "
+        f"show at least {needed} (data.limit), or set min_images"
     )

@@ -17,8 +17,8 @@ Columns = Mapping[str, Float[np.ndarray, " unit"]]
 class Evidence:
     """The records of one layer (`layer` and `columns`), or of the model as a whole (`layer` is None).
 
-    `images` is how many pictures were shown, `numbers` are the model's numbers (accuracy, weights), `layers` the columns
-    of every measured layer.
+    `images` is how many pictures were shown, `numbers` are the model's numbers (accuracy, weights), `layers` the
+    columns of every measured layer.
     """
 
     outline: Outline

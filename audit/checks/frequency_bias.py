@@ -15,11 +15,12 @@ SILENT = 1e-12
 
 
 class FrequencyBias(BaseModel):
-    """Edge filters of the first convolution: mean rectified activation of the lowest against the highest frequencies.
+    """Edge filters of the first convolution: mean rectified activation of the lowest against the highest frequency.
 
-    Yosinski et al. 2015 (supplement) see low-frequency filters fire far more than high-frequency ones, later layers make
-    up for it with larger weights, and so gradients are dominated by high frequencies. Some bias is what natural pictures
-    (spectrum 1/f) give; a model beyond `at_most` hardly hears fine detail at all. Colour filters are told apart and left out.
+    Yosinski et al. 2015 (supplement) see low-frequency filters fire far more than high-frequency ones, later layers
+    make up for it with larger weights, and so gradients are dominated by high frequencies. Some bias is what natural
+    pictures (spectrum 1/f) give; a model beyond `at_most` hardly hears fine detail at all. Colour filters are told
+    apart and left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -27,7 +28,9 @@ class FrequencyBias(BaseModel):
     looks_at: ClassVar[Literal["first convolution"]] = "first convolution"
     needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]] = ("activations",)
 
-    at_most: float = Field(default=20.0, gt=0, description="mean activation of the lowest over that of the highest frequencies")
+    at_most: float = Field(
+        default=20.0, gt=0, description="mean activation of the lowest over that of the highest frequencies"
+    )
     filters: int = Field(default=5, ge=1, description="how many filters at each end are compared")
 
     def judge(self, evidence: Evidence) -> Judgement:
@@ -35,20 +38,25 @@ class FrequencyBias(BaseModel):
         edges = _edges(frequency, evidence.column("is_colour"))
         if edges.sum() < 2 * self.filters:
             raise Unavailable(
-                f"{edges.sum()} edge filters with a frequency of their own; comparing {self.filters} of the lowest with "
-                f"{self.filters} of the highest needs {2 * self.filters}"
+                f"{edges.sum()} edge filters with a frequency of their own; comparing {self.filters} of the lowest "
+                f"with {self.filters} of the highest needs {2 * self.filters}"
             )
         order = np.flatnonzero(edges)[np.argsort(frequency[edges], kind="stable")]
         low, high = order[: self.filters], order[-self.filters :]
         ratio = _ratio(activation[low].mean(), activation[high].mean())
         rank = _rank_correlation(frequency[edges], activation[edges])
         message = (
-            f"the {self.filters} lowest-frequency edge filters ({_band(frequency[low])}) are {ratio:.3g} times as active as "
-            f"the {self.filters} highest ({_band(frequency[high])}); {rank} over {edges.sum()} edge filters"
+            f"the {self.filters} lowest-frequency edge filters ({_band(frequency[low])}) are {ratio:.3g} times as active "
+            f"as the {self.filters} highest ({_band(frequency[high])}); {rank} over {edges.sum()} edge filters"
         )
         layer = evidence.layer.name if evidence.layer else None
         findings = tuple(
-            Finding(layer, int(unit), f"{frequency[unit]:.3f} cycles per pixel, mean activation {activation[unit]:.4g}", float(activation[unit]))
+            Finding(
+                layer,
+                int(unit),
+                f"{frequency[unit]:.3f} cycles per pixel, mean activation {activation[unit]:.4g}",
+                float(activation[unit]),
+            )
             for unit in high
         )
         passed = ratio <= self.at_most
@@ -56,7 +64,7 @@ class FrequencyBias(BaseModel):
 
 
 def _edges(frequency: Float[np.ndarray, " unit"], is_colour: Float[np.ndarray, " unit"]) -> Bool[np.ndarray, " unit"]:
-    return np.isfinite(frequency) & (is_colour == 0)
+    return np.asarray(np.isfinite(frequency) & (is_colour == 0))
 
 
 def _ratio(low: float, high: float) -> float:

@@ -23,10 +23,17 @@ class NonFinite(BaseModel):
         for name, columns in evidence.layers.items():
             units = np.flatnonzero(~(columns["non_finite"] == 0))
             findings += [
-                Finding(name, int(unit), f"NaN or infinite on {columns['non_finite'][unit]:.0f} pictures", float(columns["non_finite"][unit]))
+                Finding(
+                    name,
+                    int(unit),
+                    f"NaN or infinite on {columns['non_finite'][unit]:.0f} pictures",
+                    float(columns["non_finite"][unit]),
+                )
                 for unit in units
             ]
-        return Judgement(float(len(findings)), 0.0, "at most", "", _message(findings, weights, len(evidence.layers)), tuple(findings))
+        return Judgement(
+            float(len(findings)), 0.0, "at most", "", _message(findings, weights, len(evidence.layers)), tuple(findings)
+        )
 
 
 def _message(findings: list[Finding], weights: float, layers: int) -> str:

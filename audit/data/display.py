@@ -12,10 +12,10 @@ def rgb(pixels: Float[np.ndarray, "*batch channel y x"]) -> UInt8[np.ndarray, "*
     elif channels == 2:
         pixels = np.concatenate([pixels, np.zeros_like(pixels[..., :1, :, :])], axis=-3)
     shown = np.nan_to_num(np.moveaxis(pixels[..., :3, :, :], -3, -1), nan=0.5)
-    return (np.clip(shown, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(np.clip(shown, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def centred(values: Float[np.ndarray, "*batch channel y x"]) -> Float[np.ndarray, "*batch channel y x"]:
     """Signed values as 0..1 around 0.5, each picture scaled by its largest magnitude; all zero becomes 0.5."""
     scale = np.abs(values).max(axis=(-3, -2, -1), keepdims=True)
-    return 0.5 + values / (2 * np.where(scale > 0, scale, 1))
+    return np.asarray(0.5 + values / (2 * np.where(scale > 0, scale, 1)))

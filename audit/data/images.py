@@ -62,7 +62,9 @@ class Folder:
             raise SectionError("folder", f'there is no folder "{root}"; name an existing folder of pictures')
         files = tuple(sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES))
         if not files:
-            raise SectionError("folder", f'no pictures in "{root}"; files ending in {", ".join(sorted(SUFFIXES))} are read')
+            raise SectionError(
+                "folder", f'no pictures in "{root}"; files ending in {", ".join(sorted(SUFFIXES))} are read'
+            )
         return cls(root, files)
 
     def __len__(self) -> int:
@@ -184,7 +186,9 @@ def label_index(images: Images, labels: Sequence[str], outputs: int) -> dict[int
     found = {index: of_name[label] if isinstance(label, str) else label for index, label in given.items()}
     for index, output in found.items():
         if not 0 <= output < outputs:
-            raise DataError(f'"{images.name(index)}" has the label {output}; the model has {outputs} outputs (0 to {outputs - 1})')
+            raise DataError(
+                f'"{images.name(index)}" has the label {output}; the model has {outputs} outputs (0 to {outputs - 1})'
+            )
     return found
 
 

@@ -49,7 +49,9 @@ def batches(
     with ThreadPoolExecutor(max_workers=2) as pool:
         ahead = [[pool.submit(load, images, index, section) for index in part] for part in parts[:1]]
         for number, part in enumerate(parts):
-            ahead += [[pool.submit(load, images, index, section) for index in more] for more in parts[number + 1 : number + 2]]
+            ahead += [
+                [pool.submit(load, images, index, section) for index in more] for more in parts[number + 1 : number + 2]
+            ]
             yield unit_range(torch.stack([future.result() for future in ahead.pop(0)])), part
 
 
@@ -58,7 +60,9 @@ def unit_range(pixels: Tensor) -> Tensor:
     return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
 
 
-def normalized(pixels: Float[Tensor, "image channel y x"], mean: Tensor, std: Tensor) -> Float[Tensor, "image channel y x"]:
+def normalized(
+    pixels: Float[Tensor, "image channel y x"], mean: Tensor, std: Tensor
+) -> Float[Tensor, "image channel y x"]:
     """(pixels - mean) / std, per channel: what the network itself sees."""
     return (pixels.to(mean.device, non_blocking=True) - mean) / std
 

@@ -102,7 +102,9 @@ class AuditItem(pytest.Item):
 
     def runtest(self) -> None:
         verdict = self.audit_file.audit.evaluate(self.item)
-        self.user_properties += [(name, value) for name in ("measured", "limit") if (value := getattr(verdict, name)) is not None]
+        self.user_properties += [
+            (name, value) for name in ("measured", "limit") if (value := getattr(verdict, name)) is not None
+        ]
         if verdict.outcome != "passed":
             raise NotPassed(verdict)
 
@@ -123,7 +125,11 @@ def explained(verdict: Verdict) -> Iterator[str]:
         yield f"  measured {verdict.measured:.4g}{unit}, needed {verdict.good} {verdict.limit:.4g}{unit}"
     yield from (f"  {printable(line)}" for line in verdict.message.splitlines())
     for finding in verdict.findings[:WORST_SHOWN]:
-        place = "" if finding.layer is None else f"{finding.layer}" + ("" if finding.unit is None else f", unit {finding.unit}") + ": "
+        place = (
+            ""
+            if finding.layer is None
+            else f"{finding.layer}" + ("" if finding.unit is None else f", unit {finding.unit}") + ": "
+        )
         yield f"    {printable(place + finding.message)}"
     if len(verdict.findings) > WORST_SHOWN:
         yield f"    and {len(verdict.findings) - WORST_SHOWN} more: see the report"
@@ -139,7 +145,9 @@ def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     items = list(items)
     places = [place for place, item in enumerate(items) if isinstance(item, AuditItem)]
     audits = [item for item in items if isinstance(item, AuditItem)]
-    groups = {key: number for number, key in enumerate(dict.fromkeys((item.item.file, item.item.model) for item in audits))}
+    groups = {
+        key: number for number, key in enumerate(dict.fromkeys((item.item.file, item.item.model) for item in audits))
+    }
     audits.sort(key=lambda item: (groups[item.item.file, item.item.model], pictures(item.item.task)))
     for place, item in zip(places, audits, strict=True):
         items[place] = item

@@ -18,7 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Where reports go, and which files a bare pytest collects."""
     group = parser.getgroup("deepvis-audit")
     group.addoption("--audit-report", metavar="FOLDER", help="write the reports of audit.toml files there")
-    parser.addini("audit_files", "globs of the audit.toml files that pytest collects without being told", type="args", default=[])
+    parser.addini(
+        "audit_files", "globs of the audit.toml files that pytest collects without being told", type="args", default=[]
+    )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "AuditFile | None":

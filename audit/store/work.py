@@ -45,7 +45,7 @@ class Work:
         self.folder.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".part")
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, records=np.array(json.dumps(entries)), **arrays)
+            np.savez(file, allow_pickle=False, records=np.array(json.dumps(entries)), **arrays)
         os.replace(temporary, self._path(name))
 
     def _path(self, name: str) -> Path:

@@ -1,7 +1,5 @@
 """Activations -> mean, standard deviation, minimum, maximum per unit, and on how many images it is not finite."""
 
-from typing import Self
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -34,7 +32,7 @@ class Moments:
         part.non_finite = (~means.isfinite()).sum(dim=0)
         self.merge(part)
 
-    def merge(self, other: Self | "Moments") -> None:
+    def merge(self, other: "Moments") -> None:
         if other.mean is None:
             return
         if self.mean is None:

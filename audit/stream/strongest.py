@@ -1,7 +1,5 @@
 """Activations -> the images on which each unit is strongest, with value and position (seeds: one position per image)."""
 
-from typing import Self
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -29,7 +27,7 @@ class Strongest:
         part.where = batch.where
         self.merge(part)
 
-    def merge(self, other: Self | "Strongest") -> None:
+    def merge(self, other: "Strongest") -> None:
         if other.value is None:
             return
         self.width = other.width

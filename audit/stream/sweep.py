@@ -35,7 +35,9 @@ def sweep(
     with (
         torch.inference_mode(),
         Observer(model.network, tuple(reducers), visit) as observer,
-        events.work(listener, f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers", len(images)) as advance,
+        events.work(
+            listener, f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers", len(images)
+        ) as advance,
     ):
         for pixels, part in batches(images, range(len(images)), model.section, batch):
             indices = torch.tensor(part)

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from audit.model import filters
 from audit.model.load import Model
@@ -23,4 +23,4 @@ def weights(model: Model) -> Numbers:
 def first_filters(model: Model, layer: Layer, seed: int) -> Scalars:
     """Frequency, orientation, colour and smoothness of each filter of the convolution `layer`."""
     convolution = cast(nn.Conv2d, model.network.get_submodule(layer.name.partition("#")[0]))
-    return Scalars(layer.name, filters.describe(cast(Tensor, convolution.weight).detach().float().cpu().numpy(), seed))
+    return Scalars(layer.name, filters.describe(convolution.weight.detach().float().cpu().numpy(), seed))

@@ -113,7 +113,9 @@ def test_weights_and_activations_that_are_not_finite_are_found() -> None:
     healthy = of_model(non_finite_weights=0)
     assert NonFinite().judge(healthy).passed
     assert not NonFinite().judge(of_model(non_finite_weights=2)).passed
-    spoiled = Evidence(OUTLINE, 9, numbers={"non_finite_weights": 0.0}, layers={"relu1": {"non_finite": np.array([0.0, 3.0])}})
+    spoiled = Evidence(
+        OUTLINE, 9, numbers={"non_finite_weights": 0.0}, layers={"relu1": {"non_finite": np.array([0.0, 3.0])}}
+    )
     judgement = NonFinite().judge(spoiled)
     assert not judgement.passed
     assert [(finding.layer, finding.unit) for finding in judgement.findings] == [("relu1", 1)]

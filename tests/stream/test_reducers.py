@@ -36,7 +36,9 @@ def fed(reducer: Reducer, maps: torch.Tensor, sizes: list[int], first: int = 0) 
 
 def columns(maps: torch.Tensor, *reducers: Reducer) -> dict[str, np.ndarray]:
     records = [fed(reducer, maps, [7, 1, len(maps) - 8]).compute("layer") for reducer in reducers]
-    return {name: column for record in records if isinstance(record, Scalars) for name, column in record.columns.items()}
+    return {
+        name: column for record in records if isinstance(record, Scalars) for name, column in record.columns.items()
+    }
 
 
 def test_statistics_equal_their_float64_definitions() -> None:
@@ -73,7 +75,7 @@ def test_the_strongest_images_equal_brute_force() -> None:
     found = fed(Strongest(), maps, [7, 1, 15]).compute("layer")
     assert isinstance(found, TopK)
     for unit in (0, 1, 3, 4):
-        ranked = sorted(((-maps[i, unit].max().item(), i) for i in range(len(maps))))[:KEPT]
+        ranked = sorted((-maps[i, unit].max().item(), i) for i in range(len(maps)))[:KEPT]
         assert found.image[unit].tolist() == [image for _, image in ranked]
         assert found.value[unit].tolist() == [-value for value, _ in ranked]
         for image, y, x, value in zip(found.image[unit], found.y[unit], found.x[unit], found.value[unit], strict=True):
@@ -153,4 +155,8 @@ def test_accuracy_without_labels_is_unavailable_not_zero() -> None:
 def test_cuda_measures_what_the_cpu_does() -> None:
     maps = activations()
     for make in REDUCERS:
-        equal(fed(make(), maps, [7, 16]).compute("l"), fed(make(), maps.cuda(), [7, 16]).compute("l"), exact=make is not Moments)
+        equal(
+            fed(make(), maps, [7, 16]).compute("l"),
+            fed(make(), maps.cuda(), [7, 16]).compute("l"),
+            exact=make is not Moments,
+        )
