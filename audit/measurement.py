@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+
 import audit
 from audit import events
 from audit.checks.evidence import Columns
