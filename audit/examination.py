@@ -131,6 +131,7 @@ class Examination:
             input=[section.input, section.mean, section.std],
             presets=presets,
             canvas=task.section.canvas,
+            rates=task.section.rates,
             seed=task.seed,
         )
 

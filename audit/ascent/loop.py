@@ -65,6 +65,7 @@ def ascend(
     *,
     mean: Float[Tensor, "channel 1 1"],
     std: Float[Tensor, "channel 1 1"],
+    first_gradient: float | None = None,
     batch: int | None = None,
     listener: Listener | None = None,
 ) -> list[Optimized]:
@@ -73,6 +74,10 @@ def ascend(
     `mean` and `std` are those of pixels of 0..1. Presets and seeds may be mixed freely; what becomes of a job does not
     depend on the others but for rounding. A batch that does not fit into CUDA memory is halved; AuditError if one image
     does not fit, or if a unit does not exist.
+
+    `first_gradient` (a norm, per pixel value of 0..255) is what the first gradient of every image is scaled to, and all
+    later ones by the same factor: rates that were found for one network's activations then suit another's. None
+    leaves them as they are.
     """
     _check(layer, jobs)
     size = batch or default_batch(canvas.size, mean.device)
@@ -88,7 +93,7 @@ def ascend(
         activations_at(network, layer, canvas.position) as activations,
     ):
         exact = torch.promote_types(precision(network), torch.float32)  # of half a precision only the network makes use
-        ground = Ground.of(activations, mean.to(exact), std.to(exact))
+        ground = Ground.of(activations, mean.to(exact), std.to(exact), first_gradient)
         while waiting:
             chosen = waiting[:size]
             climbed = _unless_too_large(ground, [jobs[job] for job in chosen], canvas.size, advance)
@@ -106,19 +111,6 @@ def default_batch(size: tuple[int, int], device: torch.device) -> int:
     return max(1, min(most, pictures * 224 * 224 // (size[0] * size[1])))
 
 
-def to_pixels(
-    image: Float[np.ndarray, "channel y x"], mean: Float[np.ndarray, "channel 1 1"]
-) -> UInt8[np.ndarray, "y x 3"]:
-    """An RGB picture: the image plus the mean (of pixels of 0..1), rounded, in 0..255.
-
-    One channel is shown in grey, two as red and green, of more than three the first three.
-    """
-    pixels = np.clip(np.rint(image + 255 * mean), 0, 255).astype(np.uint8)[:3]
-    if len(pixels) == 1:
-        pixels = np.repeat(pixels, 3, axis=0)
-    return np.ascontiguousarray(np.pad(pixels, ((0, 3 - len(pixels)), (0, 0), (0, 0))).transpose(1, 2, 0))
-
-
 @dataclass(frozen=True)
 class Ground:
     """What is climbed: the activations of a layer at one position, over pixels of 0..255 minus the mean."""
@@ -128,11 +120,17 @@ class Ground:
     scale: Float[Tensor, "channel 1 1"]
     darkest: Float[Tensor, "channel 1 1"]
     brightest: Float[Tensor, "channel 1 1"]
+    first_gradient: float | None
 
     @staticmethod
-    def of(activations: Activations, mean: Float[Tensor, "channel 1 1"], std: Float[Tensor, "channel 1 1"]) -> "Ground":
+    def of(
+        activations: Activations,
+        mean: Float[Tensor, "channel 1 1"],
+        std: Float[Tensor, "channel 1 1"],
+        first_gradient: float | None = None,
+    ) -> "Ground":
         """`mean` and `std` of pixels of 0..1, as the network was trained with."""
-        return Ground(activations, mean, 1 / (255 * std), -255 * mean, 255 - 255 * mean)
+        return Ground(activations, mean, 1 / (255 * std), -255 * mean, 255 - 255 * mean, first_gradient)
 
 
 @dataclass
@@ -140,7 +138,8 @@ class Rows:
     """The state of a batch: one row per job, those of most steps first; all on the device.
 
     `image` is the present one, `best_image` the best so far. `highest_rate` and `progress` are the preset's policy
-    min(highest_rate, progress / ||g||^2), progress infinite where the rate is constant. `status` counts in STATUSES.
+    min(highest_rate, progress / ||g||^2), progress infinite where the rate is constant; `gain` scales g. `status` counts
+    in STATUSES.
     """
 
     image: Float[Tensor, "image channel y x"]
@@ -148,6 +147,7 @@ class Rows:
     unit: Int[Tensor, " image"]
     highest_rate: Float[Tensor, " image"]
     progress: Float[Tensor, " image"]
+    gain: Float[Tensor, " image"]
     best: Float[Tensor, " image"]
     best_step: Int[Tensor, " image"]
     last: Float[Tensor, " image"]
@@ -170,6 +170,7 @@ class Rows:
             unit=torch.tensor([job.unit for job in jobs], device=mean.device),
             highest_rate=highest,
             progress=progress,
+            gain=torch.ones_like(highest),
             best=torch.full_like(highest, -torch.inf),
             best_step=never.clone(),
             last=torch.full_like(highest, torch.nan),
@@ -219,6 +220,9 @@ def look_and_step(ground: Ground, rows: Rows, presets: Sequence[tuple[slice, Pre
     reached, gradient = uphill(ground.activations, image, rows.unit, ground.scale)
     activation = reached.gather(1, rows.unit[:, None])[:, 0]
     square = gradient.flatten(1).square().sum(1)
+    if step == 0 and ground.first_gradient is not None:
+        rows.gain = torch.where(square > 0, ground.first_gradient / square.sqrt(), 1)
+    gradient, square = gradient.mul_(rows.gain.view(-1, 1, 1, 1)), square * rows.gain.square()
     remember(rows, activation, reached.argmax(1) == rows.unit, square, step)
     rate = torch.minimum(rows.highest_rate, rows.progress / square)
     image.addcmul_(gradient, rate.view(-1, 1, 1, 1))

@@ -160,6 +160,11 @@ class LayerSection(Section):
         "field", description="Optimize on the unit's receptive field, or on the whole input as the paper does."
     )
 
+    rates: Literal["scaled", "paper"] = Field(
+        "scaled",
+        description="Scale the unit's gradient so that the presets' rates suit this network, or take it as the paper does.",
+    )
+
     @field_validator("units")
     @classmethod
     def _in_order(cls, units: str | tuple[int, ...]) -> str | tuple[int, ...]:
