@@ -18,9 +18,10 @@ from torchvision.models import squeezenet1_0
 
 from audit.ascent.canvas import canvas_of
 from audit.ascent.loop import Ground, Job, Rows, look_and_step
-from audit.ascent.objective import activations_at, exact_arithmetic, frozen
+from audit.ascent.objective import activations_at, frozen
 from audit.ascent.presets import BUILT_IN, Preset
 from audit.model.outline import outline
+from audit.model.precision import exact_arithmetic
 
 LAYER = "features.5"
 SHAPE = (3, 224, 224)

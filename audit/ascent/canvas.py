@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audit.ascent.objective import activations_at, exact_arithmetic, frozen
+from audit.ascent.objective import activations_at, frozen
 from audit.ascent.start import noise
+from audit.model.precision import exact_arithmetic
 from audit.records import Field, Layer
 
 Mode = Literal["field", "full"]

@@ -14,11 +14,12 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from audit.ascent.canvas import Canvas
-from audit.ascent.objective import Activations, activations_at, exact_arithmetic, frozen, precision, uphill
+from audit.ascent.objective import Activations, activations_at, frozen, uphill
 from audit.ascent.presets import Preset, Progress
 from audit.ascent.start import start_image
 from audit.errors import AuditError
 from audit.events import Listener, Silence, work
+from audit.model.precision import exact_arithmetic, precision
 from audit.records import Layer
 
 Status = Literal["ok", "zero-gradient", "non-finite"]

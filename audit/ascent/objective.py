@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from audit.model.hooks import Observer
 from audit.model.outline import maps
+from audit.model.precision import precision
 from audit.records import Layer
 
 Activations = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image unit"]]
@@ -37,11 +37,6 @@ def activations_at(network: nn.Module, layer: Layer, position: tuple[int, int]) 
             return seen.pop().to(shown.dtype)
 
         yield activations
-
-
-def precision(network: nn.Module) -> torch.dtype:
-    """The floating point type of the network's weights; float32 if it has none."""
-    return next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
 
 
 def uphill(
@@ -86,21 +81,3 @@ def frozen(network: nn.Module) -> Iterator[None]:
             weight.requires_grad_(True)
         for module in training:
             module.training = True
-
-
-@contextmanager
-def exact_arithmetic() -> Iterator[None]:
-    """float32 that is float32, and kernels that repeat themselves: on CUDA convolutions are TF32 by default."""
-    # Any: torch makes these attributes at run time
-    places: list[Any] = [torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul]  # type: ignore[attr-defined]
-    precisions = [place.fp32_precision for place in places]
-    deterministic = torch.backends.cudnn.deterministic
-    try:
-        for place in places:
-            place.fp32_precision = "ieee"
-        torch.backends.cudnn.deterministic = True
-        yield
-    finally:
-        for place, precision in zip(places, precisions, strict=True):
-            place.fp32_precision = precision
-        torch.backends.cudnn.deterministic = deterministic

@@ -20,11 +20,11 @@ class Firing:
         self.firing_positions: Int[Tensor, " unit"] | int = 0
 
     def update(self, batch: Activations) -> None:
-        image, _, y, x = batch.maps.shape
-        self.images += image
-        self.positions += image * y * x
-        self.firing_images = self.firing_images + (batch.peak > 0).sum(dim=0)
-        self.firing_positions = self.firing_positions + (batch.maps > 0).sum(dim=(0, 2, 3))
+        summary = batch.summary
+        self.images += len(summary.peak)
+        self.positions += len(summary.peak) * batch.positions
+        self.firing_images = self.firing_images + (summary.positive > 0).sum(dim=0)
+        self.firing_positions = self.firing_positions + summary.positive.long().sum(dim=0)
 
     def merge(self, other: Self) -> None:
         self.images += other.images

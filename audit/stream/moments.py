@@ -20,15 +20,13 @@ class Moments:
         self.non_finite: Int[Tensor, " unit"]
 
     def update(self, batch: Activations) -> None:
-        part = Moments()
-        image, _, y, x = batch.maps.shape
-        variances, means = torch.var_mean(batch.maps, dim=(2, 3), correction=0)
-        variances, means = variances.to(wide(means.device)), means.to(wide(means.device))
-        part.count = image * y * x
+        part, summary = Moments(), batch.summary
+        means = summary.mean.to(wide(summary.mean.device))
+        part.count = len(means) * batch.positions
         part.mean = means.mean(dim=0)
-        part.squares = (variances + (means - part.mean).square()).sum(dim=0) * (y * x)
-        part.minimum = batch.maps.amin(dim=(0, 2, 3))
-        part.maximum = batch.peak.amax(dim=0)
+        gaps = (means - part.mean).square() * batch.positions
+        part.squares = (summary.squares.to(means.dtype) + gaps).sum(dim=0)
+        part.minimum, part.maximum = summary.minimum.amin(dim=0), summary.peak.amax(dim=0)
         part.non_finite = (~means.isfinite()).sum(dim=0)
         self.merge(part)
 

@@ -22,9 +22,9 @@ class Strongest:
     def update(self, batch: Activations) -> None:
         part = Strongest()
         part.width = batch.maps.shape[3]
-        part.value = batch.peak.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+        part.value = batch.summary.peak.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
         part.image = batch.images.to(part.value.device)[:, None].expand(part.value.shape)
-        part.where = batch.where
+        part.where = batch.summary.where
         self.merge(part)
 
     def merge(self, other: "Strongest") -> None:

@@ -11,6 +11,7 @@ from audit.data.preprocess import batches, normalized
 from audit.model.hooks import Observer
 from audit.model.load import Model
 from audit.model.outline import maps
+from audit.model.precision import exact_arithmetic, precision
 from audit.stream.reducer import Activations, Record, Reducer
 
 
@@ -32,8 +33,10 @@ def sweep(
         for reducer in reducers[layer]:
             reducer.update(activations)
 
+    own = precision(model.network)
     with (
         torch.inference_mode(),
+        exact_arithmetic(),
         Observer(model.network, tuple(reducers), visit) as observer,
         events.work(
             listener, f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers", len(images)
@@ -41,6 +44,6 @@ def sweep(
     ):
         for pixels, part in batches(images, range(len(images)), model.section, batch):
             indices = torch.tensor(part)
-            observer.run(normalized(pixels, model.mean, model.std))
+            observer.run(normalized(pixels, model.mean, model.std).to(own))
             advance(len(part))
     return {layer: [reducer.compute(layer) for reducer in chosen] for layer, chosen in reducers.items()}

@@ -14,7 +14,7 @@ from torchvision.models import squeezenet1_0
 
 from audit.ascent.canvas import Canvas, canvas_of
 from audit.ascent.loop import STRETCH, Ground, Job, Optimized, Rows, ascend, default_batch, look_and_step
-from audit.ascent.objective import activations_at, exact_arithmetic
+from audit.ascent.objective import activations_at
 from audit.ascent.presets import BUILT_IN, Preset, Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
@@ -23,6 +23,7 @@ from audit.ascent.regularizers.decay import Decay
 from audit.ascent.start import start_image
 from audit.errors import AuditError
 from audit.model.outline import outline
+from audit.model.precision import exact_arithmetic
 
 SHAPE = (3, 14, 12)
 MEAN = torch.tensor([0.48, 0.46, 0.41], dtype=torch.float64).view(3, 1, 1)

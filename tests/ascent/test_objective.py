@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from audit.ascent.objective import activations_at, exact_arithmetic, frozen, uphill
+from audit.ascent.objective import activations_at, frozen, uphill
 from audit.model.outline import outline
 
 
@@ -78,17 +78,3 @@ def test_a_frozen_network_is_thawed_as_it_was():
     for (needed, value), weight in zip(before, network.parameters(), strict=True):
         assert needed == weight.requires_grad
         assert torch.equal(value, weight)
-
-
-def test_the_arithmetic_is_exact_inside_and_the_users_own_outside():
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
-    try:
-        with exact_arithmetic():
-            assert torch.backends.cuda.matmul.fp32_precision == "ieee"
-            assert torch.backends.cudnn.conv.fp32_precision == "ieee"
-            assert torch.backends.cudnn.deterministic
-        assert torch.backends.cuda.matmul.fp32_precision == "tf32"
-        assert torch.backends.cudnn.conv.fp32_precision != "ieee"
-        assert not torch.backends.cudnn.deterministic
-    finally:
-        torch.backends.cuda.matmul.fp32_precision = "none"
