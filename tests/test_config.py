@@ -340,7 +340,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         + '  { regularizer = "decay", strength = 2 },\n]\n',
         [
             '7:1: steps = "500": needs a whole number above 0',
-            '8:1: learning_rate of [presets.soft] needs "max"',
+            '8:1: learning_rate of [presets.soft] needs "max": Highest rate, where the gradient is small.',
             '8:35: no key "mx" in learning_rate of [presets.soft]; did you mean "max"?',
             '10:3: regularizers[0] of [presets.soft] needs "width"',
             '10:27: no key "widht" in regularizers[0] of [presets.soft]; did you mean "width"?',

@@ -30,8 +30,8 @@ class Progress(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    progress: Positive
-    max: Positive
+    progress: Positive = Field(description="What a step adds to the activation, to first order.")
+    max: Positive = Field(description="Highest rate, where the gradient is small.")
 
 
 def _rate(value: Any) -> float | Progress:
@@ -73,15 +73,20 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    steps: Annotated[int, Field(gt=0)]
-    learning_rate: Annotated[Positive | Progress, BeforeValidator(_rate)]
-    start: Start = "noise"
+    steps: int = Field(gt=0, description="How many images are looked at, the start being the first.")
+    learning_rate: Annotated[Positive | Progress, BeforeValidator(_rate)] = Field(
+        description="For pixels of 0..255: a number, or { progress, max } for progress / |gradient|^2, at most max."
+    )
+    start: Start = Field(
+        "noise",
+        description="noise: standard deviation 10 around the mean picture; uniform: 0..255; mean: the mean picture.",
+    )
     regularizers: Annotated[
         tuple[
             SerializeAsAny[Annotated[Regularizer, BeforeValidator(_regularizer, json_schema_input_type=Shipped)]], ...
         ],
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-    ] = ()
+    ] = Field((), description="Applied one after the other, in this order, after every step.")
 
 
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage

@@ -1,7 +1,7 @@
 """Blur: a Gaussian over each channel every few steps (theta_b_width, theta_b_every)."""
 
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,8 +20,8 @@ class Blur(Regularizer):
     """
 
     regularizer: Literal["blur"] = "blur"
-    width: Annotated[float, Field(gt=0)]
-    every: Annotated[int, Field(gt=0)] = 1
+    width: float = Field(gt=0, description="Standard deviation of the Gaussian, in pixels.")
+    every: int = Field(1, gt=0, description="Steps from one blur to the next; the first is at step 0.")
 
     def apply(
         self, images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"], step: int

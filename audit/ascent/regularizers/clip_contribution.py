@@ -1,6 +1,6 @@
 """Clip contribution: pixels that do little for the unit become the mean colour (theta_c_pct)."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -18,7 +18,9 @@ class ClipContribution(Regularizer):
     """
 
     regularizer: Literal["clip-contribution"] = "clip-contribution"
-    percentile: Annotated[float, Field(ge=0, le=100)]
+    percentile: float = Field(
+        ge=0, le=100, description="Pixels that contribute less than this percentile of the image are removed."
+    )
 
     def apply(
         self, images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"], step: int

@@ -1,6 +1,6 @@
 """Clip norm: pixels of small norm become the mean colour (theta_n_pct)."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -14,7 +14,9 @@ class ClipNorm(Regularizer):
     """Pixels whose L2 norm over the channels is below that percentile of their image are set to 0, in place."""
 
     regularizer: Literal["clip-norm"] = "clip-norm"
-    percentile: Annotated[float, Field(ge=0, le=100)]
+    percentile: float = Field(
+        ge=0, le=100, description="Pixels with a smaller L2 norm than this percentile of the image are removed."
+    )
 
     def apply(
         self, images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"], step: int

@@ -1,6 +1,6 @@
 """Decay: the whole image a little greyer after every step (theta_decay, an L2 penalty)."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -13,7 +13,7 @@ class Decay(Regularizer):
     """x * (1 - strength), in place."""
 
     regularizer: Literal["decay"] = "decay"
-    strength: Annotated[float, Field(ge=0, le=1)]
+    strength: float = Field(ge=0, le=1, description="Share of the image that is taken away at every step.")
 
     def apply(
         self, images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"], step: int
