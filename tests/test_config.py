@@ -342,7 +342,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             '7:1: steps = "500": needs a whole number above 0',
             '8:1: learning_rate of [presets.soft] needs "max": Highest rate, where the gradient is small.',
             '8:35: no key "mx" in learning_rate of [presets.soft]; did you mean "max"?',
-            '10:3: regularizers[0] of [presets.soft] needs "width"',
+            '10:3: regularizers[0] of [presets.soft] needs "width": Standard deviation of the Gaussian, in pixels.',
             '10:27: no key "widht" in regularizers[0] of [presets.soft]; did you mean "width"?',
             '11:5: regularizers[1].regularizer = "blurr": no regularizer "blurr"; did you mean "blur"?',
             "12:28: regularizers[2].strength = 2: needs a number from 0 to 1",
