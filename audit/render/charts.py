@@ -47,7 +47,7 @@ def draw(report: Report) -> tuple[Chart, ...]:
 def _firing(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None:
     import altair as alt
 
-    rows = list(_bands(layers, columns, "share_of_images"))
+    rows = list(_bands([layer for layer in layers if layer.activation], columns, "share_of_images"))
     if not rows:
         return None
     dead = [{"layer": row["layer"], **_dead(columns[row["layer"]]["share_of_images"])} for row in rows]
@@ -60,7 +60,7 @@ def _firing(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None
     right = _band(rows, "share of the images on which a unit fires", BLUE, percent=True, labels=False)
     return Chart(
         "How often units fire",
-        "Per layer, left: units that fire on no image, with their number. Right: over its units, the median (line), "
+        "Per layer that a ReLU rectifies, left: units that fire on no image, with their number. Right: over its units, the median (line), "
         "the middle half (dark) and the middle 80 % (light) of the share of images on which a unit fires anywhere.",
         _svg(alt.hconcat(left, right, spacing=24), "firing", len(rows)),
     )

@@ -384,7 +384,7 @@ def _facts(report: Report, columns: Mapping[str, object]) -> Iterator[Fact]:
 def _layer(layer: Layer, report: Report, columns: Mapping[str, Float[np.ndarray, " unit"]]) -> LayerRow:
     shares = np.asarray(columns.get("share_of_images", []), dtype=np.float64)
     known = shares[np.isfinite(shares)]
-    dead = int((known == 0).sum())
+    dead = int((known == 0).sum()) if layer.activation else 0  # below zero is no death where nothing is cut off there
     outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer.name}
     outcome = next((each for each in ("error", "failed", "passed", "skipped") if each in outcomes), None)
     there = any(pictures.layer == layer.name for pictures in report.pictures)
@@ -395,7 +395,7 @@ def _layer(layer: Layer, report: Report, columns: Mapping[str, Float[np.ndarray,
         field=BY.join(map(str, layer.field.size)) if layer.field else "whole input",
         parameters=number(layer.parameters) if layer.parameters else DASH,
         units=number(layer.units),
-        dead=_of(f"{dead}", known, shares),
+        dead=_of(f"{dead}", known, shares) if layer.activation else DASH,
         any_dead=dead > 0,
         images=_of(percent(float(known.mean())) if len(known) else "", known, shares),
         share=float(known.mean()) if len(known) else 0.0,
