@@ -46,7 +46,13 @@ COLUMNS = {
 SHARES = {"share_of_images", "share_of_positions", "smoother_than_null", "colourfulness"}
 FLAGS = {"is_colour"}
 
-NUMBERS = {"top1": "top-1 accuracy", "top5": "top-5 accuracy", "images": "images"}
+NUMBERS = {
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "images": "pictures shown",
+    "labelled_images": "pictures with a label",
+    "non_finite_weights": "weights not finite",
+}
 
 KINDS = {
     "optimized": (
