@@ -5,7 +5,10 @@ from jaxtyping import Float, UInt8
 
 
 def rgb(pixels: Float[np.ndarray, "*batch channel y x"]) -> UInt8[np.ndarray, "*batch y x 3"]:
-    """Values of 0..1 (clipped) as 8-bit RGB. One channel is gray; of more than three the first three are shown, of two a zero is the third."""
+    """Values of 0..1 (clipped) as 8-bit RGB; NaN is gray.
+
+    One channel is gray; of more than three the first three are shown, of two a zero is the third.
+    """
     channels = pixels.shape[-3]
     if channels == 1:
         pixels = np.repeat(pixels, 3, axis=-3)

@@ -1,15 +1,18 @@
 """[data] -> pictures by index: names, labels, pixels, and a fingerprint of the whole."""
 
 import hashlib
-import inspect
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import operator
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from audit.config import DataSection
 from audit.errors import DataError, SectionError
@@ -35,8 +38,11 @@ class Images(Protocol):
     def label(self, index: int) -> Label:
         """What it shows, where that is known."""
 
+    def digest(self, index: int) -> bytes:
+        """SHA-256 of the picture and its label."""
+
     def fingerprint(self) -> str:
-        """Changes when any picture does."""
+        """Changes when any picture, name or label does, and only then."""
 
 
 def open_images(section: DataSection, folder: Path) -> Images:
@@ -60,7 +66,7 @@ class Folder:
         """All pictures below `root`; SectionError("folder") if it is missing or holds none."""
         if not root.is_dir():
             raise SectionError("folder", f'there is no folder "{root}"; name an existing folder of pictures')
-        files = tuple(sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES))
+        files = tuple(sorted(_files(root)))
         if not files:
             raise SectionError(
                 "folder", f'no pictures in "{root}"; files ending in {", ".join(sorted(SUFFIXES))} are read'
@@ -85,21 +91,27 @@ class Folder:
         parts = self.files[index].relative_to(self.root).parts
         return parts[0] if len(parts) > 1 else None
 
+    def digest(self, index: int) -> bytes:
+        try:
+            return hashlib.sha256(self.files[index].read_bytes()).digest()
+        except OSError as error:
+            raise DataError(f'cannot read the picture "{self.files[index]}": {error}; repair or remove it') from error
+
     def fingerprint(self) -> str:
-        """Of paths and contents."""
-        digest = hashlib.sha256()
-        for index, path in enumerate(self.files):
-            digest.update(f"{self.name(index)}\0".encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()
+        return _combined(self)
 
 
 @dataclass(frozen=True)
 class Made:
-    """A Dataset that a user's function returned: `dataset[i]` is a picture or (picture, label)."""
+    """A Dataset that a user's function returned: `dataset[i]` is a picture or (picture, label).
+
+    It is asked for one picture at a time, since Datasets share open files. Labels are remembered: a picture is not made
+    again for its label alone.
+    """
 
     dataset: Any
-    source: str
+    labels: dict[int, Label] = field(default_factory=dict, repr=False, compare=False)
+    lock: Any = field(default_factory=Lock, repr=False, compare=False)
 
     @classmethod
     def open(cls, section: DataSection, folder: Path) -> "Made":
@@ -113,7 +125,7 @@ class Made:
             )
         if len(dataset) == 0:
             raise SectionError("factory", f"{section.factory} returned a Dataset without pictures")
-        return cls(dataset, _source(type(dataset), section))
+        return cls(dataset)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -125,23 +137,26 @@ class Made:
         return self._example(index)[0]
 
     def label(self, index: int) -> Label:
-        label = self._example(index)[1]
-        return label if label is None or isinstance(label, str) else int(label)
+        if index not in self.labels:
+            self._example(index)
+        return self.labels[index]
 
-    def _example(self, index: int) -> tuple[Any, Any]:
-        try:
-            example = self.dataset[index]
-        except Exception as error:
-            raise DataError(f"picture {index} of the data factory failed: {type(error).__name__}: {error}") from error
-        return (example[0], example[1]) if isinstance(example, tuple | list) else (example, None)
+    def digest(self, index: int) -> bytes:
+        picture, label = self._example(index)
+        return hashlib.sha256(_content(picture) + repr(label).encode()).digest()
 
     def fingerprint(self) -> str:
-        """Of the Dataset's source file, its factory and arguments, its length, and up to 16 pictures spread over it."""
-        digest = hashlib.sha256(self.source.encode())
-        digest.update(str(len(self)).encode())
-        for index in spread(len(self), min(16, len(self))):
-            digest.update(np.ascontiguousarray(self.picture(index)).tobytes())
-        return digest.hexdigest()
+        return _combined(self)
+
+    def _example(self, index: int) -> tuple[Picture, Label]:
+        try:
+            with self.lock:
+                example = self.dataset[index]
+        except Exception as error:
+            raise DataError(f"picture {index} of the data factory failed: {type(error).__name__}: {error}") from error
+        picture, label = example[:2] if isinstance(example, tuple | list) and len(example) > 1 else (example, None)
+        self.labels[index] = _plain_label(label, index)
+        return picture, self.labels[index]
 
 
 @dataclass(frozen=True)
@@ -163,23 +178,22 @@ class Spread:
     def label(self, index: int) -> Label:
         return self.whole.label(self._index(index))
 
+    def digest(self, index: int) -> bytes:
+        return self.whole.digest(self._index(index))
+
     def fingerprint(self) -> str:
-        return hashlib.sha256(f"{self.whole.fingerprint()}{self.count}".encode()).hexdigest()
+        return _combined(self)
 
     def _index(self, index: int) -> int:
         return index * len(self.whole) // self.count
-
-
-def spread(length: int, count: int) -> list[int]:
-    """`count` indices spread evenly over `length`, the first included."""
-    return [index * length // count for index in range(count)]
 
 
 def label_index(images: Images, labels: Sequence[str], outputs: int) -> dict[int, int]:
     """Image index -> output index, for the images whose label is known.
 
     A class name is looked up in `labels`, as the whole label or as its first word ("n01440764 tench"); without labels
-    the sorted class names are the outputs, if they are as many. DataError for a name or an index that is no output.
+    the sorted class names are the outputs, if they are as many. DataError for a name or an index that is no output, and
+    for a name that fits several labels.
     """
     given = {index: label for index in range(len(images)) if (label := images.label(index)) is not None}
     of_name = _outputs_by_name(sorted({label for label in given.values() if isinstance(label, str)}), labels, outputs)
@@ -200,21 +214,64 @@ def _outputs_by_name(classes: Sequence[str], labels: Sequence[str], outputs: int
                 "outputs, with names that start with the folders' names"
             )
         return {name: index for index, name in enumerate(classes)}
-    words = {label.split()[0]: index for index, label in enumerate(labels) if label.split()}
-    names = words | {label: index for index, label in enumerate(labels)}
-    unknown = [name for name in classes if name not in names]
+    found = {name: _outputs_named(name, labels) for name in classes}
+    unknown = [name for name in classes if not found[name]]
     if unknown:
         raise DataError(
             f'no label starts with the class folder "{unknown[0]}" ({len(unknown)} of {len(classes)} folders are '
             f'unknown); the labels begin "{labels[0]}"'
         )
-    return {name: names[name] for name in classes}
+    for name, (first, *others) in found.items():
+        if others:
+            raise DataError(
+                f'the class "{name}" may be output {first} ("{labels[first]}") or {others[0]} ("{labels[others[0]]}"); '
+                "give both the label and the class a name of their own"
+            )
+    return {name: outputs[0] for name, outputs in found.items()}
 
 
-def _source(kind: type, section: DataSection) -> str:
-    """The source of the Dataset's class, the factory's name and its arguments."""
+def _outputs_named(name: str, labels: Sequence[str]) -> list[int]:
+    """The outputs whose whole label is the name, else those whose first word is."""
+    whole = [output for output, label in enumerate(labels) if label == name]
+    return whole or [output for output, label in enumerate(labels) if label.split()[:1] == [name]]
+
+
+def _plain_label(label: object, index: int) -> Label:
+    if label is None or isinstance(label, str):
+        return label
     try:
-        text = Path(inspect.getsourcefile(kind) or "").read_text()
-    except (OSError, TypeError):
-        text = kind.__qualname__
-    return text + json.dumps([section.factory, section.arguments], sort_keys=True, default=str)
+        return operator.index(label)  # type: ignore[arg-type]  # tensors and numpy's integers have an index
+    except TypeError as error:
+        raise DataError(
+            f"picture {index} of the data factory has the label {label!r}; a label is the index of an output, the name "
+            "of a class, or None"
+        ) from error
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Every picture file below `root`, through linked folders too; hidden files and folders are passed over."""
+
+    def refuse(error: OSError) -> None:
+        raise SectionError("folder", f'cannot read the folder "{error.filename}": {error.strerror}')
+
+    for folder, inner, names in os.walk(root, onerror=refuse, followlinks=True):
+        here = Path(folder).resolve()
+        inner[:] = [name for name in inner if name[0] != "." and not here.is_relative_to((here / name).resolve())]
+        yield from (Path(folder, name) for name in names if name[0] != "." and Path(name).suffix.lower() in SUFFIXES)
+
+
+def _combined(images: Images) -> str:
+    digest = hashlib.sha256()
+    for index in range(len(images)):
+        digest.update(f"{images.name(index)}\0".encode() + images.digest(index))
+    return digest.hexdigest()
+
+
+def _content(picture: Picture) -> bytes:
+    """Type, shape and numbers."""
+    if isinstance(picture, Tensor):
+        numbers = picture.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        return f"{picture.dtype}{tuple(picture.shape)}".encode() + numbers.tobytes()
+    shown = picture.convert("RGBA") if isinstance(picture, Image.Image) and picture.mode == "P" else picture
+    array = np.ascontiguousarray(shown)
+    return f"{array.dtype}{array.shape}".encode() + array.tobytes()

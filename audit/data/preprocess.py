@@ -23,20 +23,20 @@ def load(images: Images, index: int, section: ModelSection) -> Tensor:
 
 
 def fit(picture: Picture, section: ModelSection) -> Tensor:
-    """Channels, size and crop as the model wants them; ValueError where the channels cannot be had.
+    """Channels, size and crop as the model wants them; ValueError where they cannot be had.
 
-    Resizing is bilinear with antialiasing (Pillow); `resize` sets the short side, then the centre is cropped; without it
-    the picture is resized straight to the input.
+    Resizing is bilinear with antialiasing (Pillow); `resize` sets the short side, then the centre is cropped; without
+    it the picture is resized straight to the input.
     """
     channels, height, width = section.input
     if isinstance(picture, Tensor):
         return _fit_tensor(picture, section)
-    pixels = _with_channels(np.asarray(_plain(picture)), channels)
+    pixels = _with_channels(_plain(picture, channels), channels)
     if section.resize is None:
         return _tensor(_resized(pixels, height, width))
     tall, wide = pixels.shape[:2]
-    scale = section.resize / min(tall, wide)
-    tall, wide = max(height, round(tall * scale)), max(width, round(wide * scale))
+    short = min(tall, wide)
+    tall, wide = section.resize * tall // short, section.resize * wide // short  # rounded down, as torchvision does
     top, left = round((tall - height) / 2), round((wide - width) / 2)
     return _tensor(_resized(pixels, tall, wide)[top : top + height, left : left + width])
 
@@ -52,7 +52,7 @@ def batches(
             ahead += [
                 [pool.submit(load, images, index, section) for index in more] for more in parts[number + 1 : number + 2]
             ]
-            yield unit_range(torch.stack([future.result() for future in ahead.pop(0)])), part
+            yield torch.stack([unit_range(future.result()) for future in ahead.pop(0)]), part
 
 
 def unit_range(pixels: Tensor) -> Tensor:
@@ -67,10 +67,17 @@ def normalized(
     return (pixels.to(mean.device, non_blocking=True) - mean) / std
 
 
-def _plain(picture: Picture) -> Picture:
-    if isinstance(picture, Image.Image) and picture.mode not in ("L", "RGB"):
-        return picture.convert("RGB")
-    return picture
+def _plain(picture: Picture, channels: int) -> np.ndarray:
+    """Gray, RGB, or the picture's own channels where they are as many as the model's."""
+    if not isinstance(picture, Image.Image):
+        return np.asarray(picture)
+    if picture.mode.startswith("I;16"):
+        return (np.asarray(picture) >> 8).astype(np.uint8)
+    if picture.mode in ("I", "F"):
+        raise ValueError(f'a picture of mode "{picture.mode}" has no known range; save it with 8 or 16 bits a channel')
+    if picture.mode in ("L", "RGB") or (picture.mode in ("LA", "RGBA", "CMYK") and len(picture.mode) == channels):
+        return np.asarray(picture)
+    return np.asarray(picture.convert("RGB"))
 
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
@@ -106,7 +113,16 @@ def _tensor(pixels: np.ndarray) -> Tensor:
 
 
 def _fit_tensor(picture: Tensor, section: ModelSection) -> Tensor:
-    """Tensors (channel, y, x) come ready: only their shape is checked."""
+    """Tensors (channel, y, x) come ready: only their shape, type and range are checked."""
     if tuple(picture.shape) != tuple(section.input):
         raise ValueError(f"a tensor of shape {tuple(picture.shape)}; the model's input is {tuple(section.input)}")
+    if picture.dtype == torch.uint8:
+        return picture
+    if not picture.is_floating_point():
+        raise ValueError(f"a tensor of {picture.dtype}; needed is uint8 (0..255) or floating point (0..1)")
+    if not bool(((picture >= 0) & (picture <= 1)).all()):
+        raise ValueError(
+            f"a tensor with values from {picture.min():.4g} to {picture.max():.4g}; needed are pixels of 0..1, "
+            "before the model's mean and std"
+        )
     return picture

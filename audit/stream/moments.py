@@ -9,7 +9,7 @@ from audit.stream.reducer import Activations, wide
 
 
 class Moments:
-    """Mean and variance (population) by Chan et al. 1979's pairwise update, float64 states, over images and positions."""
+    """Mean and population variance over images and positions, by Chan et al. 1979's pairwise update in float64."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -51,7 +51,7 @@ class Activations:
         """Of each unit in each image, without moving anything to the host."""
         rows = self.maps.flatten(2).flatten(0, 1)
         together = max(1, AT_ONCE.get(rows.device.type, 2**27) // self.positions)
-        parts = zip(*map(_summarized, rows.split(together)), strict=True)
+        parts = zip(*map(_summarized, torch.split(rows, together)), strict=True)
         return Summary(*(torch.cat(part).view(self.maps.shape[:2]) for part in parts))
 
 

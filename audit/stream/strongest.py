@@ -1,4 +1,4 @@
-"""Activations -> the images on which each unit is strongest, with value and position (seeds: one position per image)."""
+"""Activations -> the images on which each unit is strongest, with value and position, one position per image."""
 
 import torch
 from jaxtyping import Float, Int
