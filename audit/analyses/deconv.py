@@ -1,4 +1,4 @@
-"""What in each of a unit's strongest images made it fire: the deconvnet's picture (Zeiler and Fergus 2014; seeds D10, 2.5)."""
+"""What in each strongest image made a unit fire: the deconvnet's picture (Zeiler and Fergus 2014; seeds D10, 2.5)."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audit import events
-from audit.analyses.max_patches import caption, position, positive
+from audit.analyses.max_patches import caption, has_picture, position
 from audit.analyses.task import Task
 from audit.analyses.windows import cut, window
 from audit.data.display import centred, rgb
@@ -16,6 +16,7 @@ from audit.data.preprocess import load, normalized, unit_range
 from audit.model.hooks import Observer
 from audit.model.load import Model
 from audit.model.outline import maps
+from audit.model.precision import exact_arithmetic, precision
 from audit.model.rules import deconvnet
 from audit.records import Layer, Pictures
 
@@ -40,7 +41,7 @@ class Deconv:
         tiles = self._blank(task, count)
         replaced = 0
         name = f"{task.model.section.name}: deconvnets of {task.layer.name}"
-        fires = [(row, rank) for row, rank in places if positive(task.strongest, task.units[row], rank)]
+        fires = [(row, rank) for row, rank in places if has_picture(task, task.units[row], rank)]
         with events.work(task.listener, name, len(places)) as advance:
             advance(len(places) - len(fires))
             for start in range(0, len(fires), ROWS):
@@ -57,12 +58,7 @@ class Deconv:
             tiles=tiles,
             captions=tuple(tuple(caption(task, unit, rank) for rank in range(count)) for unit in task.units),
             groups=("deconvnets",),
-            note="What in each max patch made the unit fire: the deconvnet's picture, gray is nothing, scaled per picture; "
-            + (
-                f"{replaced} ReLUs passed back only what is positive."
-                if replaced
-                else "no ReLU lies below this layer, so it is the plain gradient."
-            ),
+            note=_note(replaced) if fires else "None of the units fires: there is nothing to pass back.",
         )
 
     def _blank(self, task: Task, count: int) -> np.ndarray:
@@ -87,19 +83,36 @@ def deconvolve(
     units: list[int],
     positions: list[tuple[int, int]],
 ) -> tuple[Float[Tensor, "row channel y x"], int]:
-    """The deconvnet's picture in the model's input space for one unit and position per row, and how many ReLUs were replaced."""
-    images = normalized(pixels, model.mean, model.std).requires_grad_()
+    """The deconvnet's picture, in the model's input space, of one unit and position per row, and how many ReLUs were
+    replaced. All zero where the layer does not depend on the image.
+    """
+    own = precision(model.network)
+    images = normalized(pixels, model.mean, model.std).to(own).requires_grad_()
     rows = torch.arange(len(units), device=images.device)
     unit = torch.tensor(units, device=images.device)
     y, x = torch.tensor(positions, device=images.device).T
     chosen: list[Tensor] = []
-    with Observer(
-        model.network,
-        (layer.name,),
-        lambda _, output: chosen.append(maps(output)[rows, unit, y, x]),
-        before_rectifier=True,
-    ) as observer:
-        observer.run(images)
-    with deconvnet() as rule:
-        (gradient,) = torch.autograd.grad(chosen[0].sum(), images)
-    return gradient.detach(), rule.replaced
+
+    def visit(_: str, output: Tensor) -> None:
+        chosen.append(maps(output)[rows, unit, y, x])
+
+    with exact_arithmetic():
+        with Observer(model.network, (layer.name,), visit, before_rectifier=True) as observer:
+            observer.run(images)
+        if not chosen[0].requires_grad:  # the layer does not depend on the image
+            return torch.zeros_like(images).float(), 0
+        with deconvnet() as rule:
+            (gradient,) = torch.autograd.grad(chosen[0].sum(), images, allow_unused=True, materialize_grads=True)
+    return gradient.float(), rule.replaced
+
+
+def _note(replaced: int) -> str:
+    how = (
+        f"{replaced} ReLUs passed back only what is positive"
+        if replaced
+        else "no ReLU lies below this layer, so it is the plain gradient"
+    )
+    return (
+        "What in each max patch made the unit fire: the deconvnet's picture, gray is nothing, scaled per picture; "
+        f"{how}."
+    )

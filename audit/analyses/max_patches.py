@@ -1,6 +1,5 @@
 """The strongest images of each unit, cut to its receptive field (seeds T1.6, D5; Zeiler and Fergus 2014)."""
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -22,15 +21,15 @@ class MaxPatches:
     needs_data: ClassVar[bool] = True
 
     def run(self, task: Task) -> Pictures:
-        """One tile per unit and strong image, strongest first; a unit that never fires gets gray tiles that say so."""
-        count = min(task.section.images, task.strongest.image.shape[1]) if task.strongest else 0
+        """One tile per unit and strong image, strongest first; gray, with the reason, where a unit does not fire."""
+        assert task.strongest is not None
+        count = min(task.section.images, task.strongest.image.shape[1])
         name = f"{task.model.section.name}: max patches of {task.layer.name}"
         tiles, captions = [], []
         with events.work(task.listener, name, len(task.units)) as advance:
             for unit in task.units:
-                shown = [patch for patch in _patches(task, unit, count)]
-                tiles.append(np.stack([rgb(pixels) for pixels, _ in shown]))
-                captions.append(tuple(caption for _, caption in shown))
+                tiles.append(np.stack([rgb(_patch(task, unit, rank)) for rank in range(count)]))
+                captions.append(tuple(caption(task, unit, rank) for rank in range(count)))
                 advance(1)
         return Pictures(
             layer=task.layer.name,
@@ -39,37 +38,45 @@ class MaxPatches:
             tiles=np.stack(tiles),
             captions=tuple(captions),
             groups=("max patches",),
-            note=f"The {count} pictures on which a unit is strongest, cut to its receptive field at the strongest position; "
-            "gray where it reaches beyond the picture.",
+            note=f"The {count} pictures on which a unit is strongest, cut to its receptive field at the strongest "
+            "position; gray where it reaches beyond the picture.",
         )
 
 
-def positive(strongest: TopK, unit: int, rank: int) -> bool:
-    """Whether there is such an image and the unit fires on it: a unit that is off has no strongest image."""
-    return bool(strongest.image[unit, rank] >= 0 and strongest.value[unit, rank] > 0)
+def has_picture(task: Task, unit: int, rank: int) -> bool:
+    """Whether there is an image of that rank on which the unit says something.
+
+    A unit with a rectifier that is off has no strongest image; one without speaks with negative numbers too.
+    """
+    assert task.strongest is not None
+    fires = task.layer.activation is None or task.strongest.value[unit, rank] > 0
+    return bool(task.strongest.image[unit, rank] >= 0 and fires)
 
 
 def caption(task: Task, unit: int, rank: int) -> str:
-    """Value and name of the image at that rank."""
+    """Value and name of the image at that rank, or why there is none."""
     assert task.images is not None
     assert task.strongest is not None
-    if not positive(task.strongest, unit, rank):
-        return "never fires"
+    if not has_picture(task, unit, rank):
+        return f"nothing to show: {_reason(task.strongest, unit, has_picture(task, unit, 0))}"
     return f"{task.strongest.value[unit, rank]:.4g} · {task.images.name(int(task.strongest.image[unit, rank]))}"
 
 
-def _patches(task: Task, unit: int, count: int) -> Iterator[tuple[Float[np.ndarray, "channel y x"], str]]:
+def _reason(strongest: TopK, unit: int, fires: bool) -> str:
+    if strongest.image[unit, 0] < 0:
+        return "its activation is not finite on any picture"
+    return "there is no other picture on which it fires" if fires else "it never fires"
+
+
+def _patch(task: Task, unit: int, rank: int) -> Float[np.ndarray, "channel y x"]:
     assert task.images is not None
     assert task.strongest is not None
-    for rank in range(count):
-        place = window(task.layer, task.model.outline, *position(task.strongest, unit, rank))
-        if positive(task.strongest, unit, rank):
-            image = load(task.images, int(task.strongest.image[unit, rank]), task.model.section)
-            yield cut(unit_range(image).numpy(), place, BORDER), caption(task, unit, rank)
-        else:
-            top, left, bottom, right = place
-            blank = np.full((task.model.outline.input_shape[0], bottom - top, right - left), BORDER, np.float32)
-            yield blank, caption(task, unit, rank)
+    place = window(task.layer, task.model.outline, *position(task.strongest, unit, rank))
+    if not has_picture(task, unit, rank):
+        top, left, bottom, right = place
+        return np.full((task.model.outline.input_shape[0], bottom - top, right - left), BORDER, np.float32)
+    image = load(task.images, int(task.strongest.image[unit, rank]), task.model.section)
+    return cut(unit_range(image).numpy(), place, BORDER)
 
 
 def position(strongest: TopK, unit: int, rank: int) -> tuple[int, int]:

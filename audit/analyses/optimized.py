@@ -1,4 +1,4 @@
-"""Images on which units are as active as can be: the paper's optimized images, per preset and seed (Yosinski et al. 2015)."""
+"""Images on which units are as active as can be: the paper's images, per preset and seed (Yosinski et al. 2015)."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from audit.data.display import centred, rgb
 from audit.records import Pictures
 
 FIRST_GRADIENT = 0.24
-"""Norm of the gradient of a class unit of the paper's network at a start image, for which the presets' rates were found.
+"""Norm of a class unit's gradient in the paper's network at a start image, for which the presets' rates were found.
 
 The toolbox's flamingo run prints norm 1118.4289 after its first step at rate 100; decay and blur alone give 1118.4080.
 """
@@ -70,7 +70,9 @@ def _tile(image: Image, canvas: Canvas) -> UInt8[np.ndarray, "y x 3"]:
 def _caption(image: Image) -> str:
     """The activation reached, the seed, and what went wrong if something did."""
     reached = f"{image.best:.4g} · seed {image.job.seed}"
-    return reached if image.status == "ok" else f"{reached} · {WORDS[image.status]} after {image.steps} steps"
+    if image.status != "ok":
+        return f"{reached} · {WORDS[image.status]} after {image.steps} step{'s' if image.steps > 1 else ''}"
+    return reached if image.best_step > 0 else f"{reached} · never above its start"
 
 
 def _note(task: Task, canvas: Canvas) -> str:
@@ -79,7 +81,7 @@ def _note(task: Task, canvas: Canvas) -> str:
     where = "its receptive field" if canvas.mode == "field" else "the whole input"
     rates = "scaled to this network" if task.section.rates == "scaled" else "as in the paper"
     return (
-        f"Images found by gradient ascent on the unit's activation before its ReLU, {task.section.images} random starts per "
-        f"preset, optimized on {where} ({height} x {width} pixels), "
+        f"Images found by gradient ascent on the unit's activation before its ReLU, {task.section.images} random "
+        f"starts per preset, optimized on {where} ({height} x {width} pixels), "
         f"rates {rates}; shown around gray, each by its largest value. {presets}."
     )
