@@ -32,19 +32,19 @@ def run(
 ) -> None:
     """Audit the models of a file: deepvis-audit run [audit.toml] [PYTEST OPTIONS].
 
-    Without a file, audit.toml in this folder. What is not an option of ours goes to pytest: -k dead-units, -x, --lf, -v,
-    --collect-only, --junitxml=FILE, or an item's id (audit.toml::demo::conv1). Exit codes are pytest's: 0 all passed,
-    1 something did not pass or was not evaluated, 2 interrupted, 4 the file is wrong, 5 nothing was selected.
+    Without a file, audit.toml in this folder. What is not an option of ours goes to pytest: -k dead-units, -x, --lf,
+    -v, --collect-only, --junitxml=FILE, or an item's id (audit.toml::demo::conv1). Exit codes are pytest's: 0 all
+    passed, 1 something did not pass or was not evaluated, 2 interrupted, 4 the file is wrong, 5 nothing was selected.
     """
-    from audit.errors import AuditError
+    import pytest
 
-    arguments = _with_file(context.args)
-    try:
-        prepared = {file: _prepared(file) for file in _files(arguments)}
-    except AuditError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(USAGE) from None
-    raise typer.Exit(_pytest(arguments + ([f"--audit-report={report}"] if report else []), prepared))
+    from audit.gate.validation import DEFAULT, Validation, names_a_file
+
+    arguments = [*context.args, *([f"--audit-report={report}"] if report else [])]
+    if not any(map(names_a_file, context.args)):
+        arguments.insert(0, DEFAULT)
+    # the plugin is named for users who switch pytest's automatic loading of plugins off
+    raise typer.Exit(pytest.main(["-p", "deepvis_audit", *arguments], plugins=[Validation(_complain)]))
 
 
 @app.command()
@@ -75,39 +75,5 @@ def version_() -> None:
     typer.echo(f"deepvis-audit {audit.__version__}")
 
 
-def _with_file(arguments: list[str]) -> list[str]:
-    """The arguments, with audit.toml where no file is named."""
-    return arguments if any(_file(argument) for argument in arguments) else ["audit.toml", *arguments]
-
-
-def _files(arguments: list[str]) -> list[Path]:
-    return list(dict.fromkeys(file for argument in arguments if (file := _file(argument))))
-
-
-def _file(argument: str) -> Path | None:
-    """The audit file that an argument names, alone or as the head of an id."""
-    head = argument.partition("::")[0]
-    return Path(head) if head.endswith(".toml") and not head.startswith("-") else None
-
-
-def _prepared(file: Path) -> object:
-    from audit.plan import prepare
-
-    return prepare(file.absolute())
-
-
-def _pytest(arguments: list[str], prepared: dict[Path, object]) -> int:
-    import pytest
-
-    from audit.gate import plugin
-
-    class Handover:
-        """Gives the audits that were just validated to the plugin, so that nothing is loaded twice."""
-
-        def pytest_configure(self, config: pytest.Config) -> None:
-            config.stash[plugin.PREPARED] = {file.absolute(): audit for file, audit in prepared.items()}  # type: ignore[misc]
-            if not config.pluginmanager.has_plugin("deepvis_audit") and not config.pluginmanager.is_registered(plugin):
-                config.pluginmanager.register(plugin, "deepvis_audit")
-
-    # what we import before pytest starts has no asserts to rewrite
-    return int(pytest.main(["-W", "ignore::pytest.PytestAssertRewriteWarning", *arguments], plugins=[Handover()]))
+def _complain(text: str) -> None:
+    typer.echo(text, err=True)

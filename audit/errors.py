@@ -1,8 +1,9 @@
 """Every error that a user can meet, as a tree; each says what was asked, what there is and what to do."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class AuditError(Exception):
@@ -28,6 +29,14 @@ class ConfigError(AuditError):
     def __init__(self, problems: Iterable[Problem]):
         self.problems: tuple[Problem, ...] = tuple(sorted(set(problems)))
         super().__init__("\n".join(map(str, self.problems)))
+
+    def seen_from(self, folder: Path) -> "ConfigError":
+        """The same mistakes, the file's name shortened where it lies in `folder`."""
+        return ConfigError(replace(problem, file=_within(folder, problem.file)) for problem in self.problems)
+
+
+def _within(folder: Path, file: str) -> str:
+    return str(Path(file).relative_to(folder)) if Path(file).is_relative_to(folder) else file
 
 
 class SectionError(AuditError):

@@ -14,6 +14,8 @@ from audit.plan import Subject
 from audit.records import Finding, Item, Judgement, Layer, Pictures, Verdict
 from audit.store.work import Work, key
 
+STOPPED = "not evaluated: the run stopped before it"
+
 
 class Examination:
     """Verdicts, measurements and pictures of one model."""
@@ -24,12 +26,15 @@ class Examination:
         subject: Subject,
         items: Sequence[Item],
         data: Data,
+        *,
         folder: Path,
         listener: events.Listener,
     ):
         self.config, self.subject, self.items = config, subject, tuple(items)
         self.work, self.listener = Work(folder), listener
-        self.measured = Measurement(config, subject.model, plan.needs(subject, items), data, self.work, listener)
+        self.measured = Measurement(
+            config, subject.model, plan.needs(subject, items), data, work=self.work, listener=listener
+        )
         self.pictures: dict[tuple[str, str], Pictures] = {}
         self._verdicts: dict[tuple[str | None, str], Verdict] = {}
 
@@ -40,12 +45,19 @@ class Examination:
             self._verdicts[place] = self._evaluated(item)
         return self._verdicts[place]
 
+    def skip(self, item: Item, reason: str) -> None:
+        """Somebody decided that the item is not to be evaluated; a verdict that it already has stays."""
+        self._verdicts.setdefault((item.layer, item.task), Verdict(item, "skipped", reason))
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether any selected item has a verdict."""
+        return any((item.layer, item.task) in self._verdicts for item in self.items)
+
     def verdicts(self) -> tuple[Verdict, ...]:
         """Of every selected item; one that was never evaluated is an error, not a pass."""
         return tuple(
-            self._verdicts.get((item.layer, item.task))
-            or Verdict(item, "error", "not evaluated: the run stopped before it")
-            for item in self.items
+            self._verdicts.get((item.layer, item.task)) or Verdict(item, "error", STOPPED) for item in self.items
         )
 
     def _evaluated(self, item: Item) -> Verdict:
@@ -78,7 +90,8 @@ class Examination:
         layers = {}
         if "activations" in needs:
             layers = {name: self.measured.columns(chosen.layer) for name, chosen in self.subject.layers.items()}
-        return Evidence(self.subject.model.outline, self.measured.images, None, {}, numbers, layers)
+        images = self.measured.images if needs else 0
+        return Evidence(self.subject.model.outline, images, None, {}, numbers, layers)
 
     def _analysed(self, item: Item) -> Verdict:
         """An analysis that was done has passed."""
@@ -136,16 +149,24 @@ class Examination:
         )
 
     def _flagged(self, layer: Layer, section: LayerSection) -> list[Finding]:
-        """What the checks found in the layer and in the layer that rectifies it; only where the section asks for it."""
+        """What the checks found in the layer and in the layer that rectifies it; only where the section asks for it.
+
+        Unavailable where no check looks there, or one of them could not judge: unknown is not "no unit".
+        """
         if section.units != "flagged":
             return []
         places = dict.fromkeys((layer.name, layer.activation or layer.name))
-        items = [
-            Item(self.items[0].file, self.subject.name, place, task)
+        verdicts = [
+            self.verdict(Item(self.items[0].file, self.subject.name, place, task))
             for place in places
             for task in self.subject.layer_checks.get(place, ())
         ]
-        return [finding for item in items for finding in self.verdict(item).findings]
+        if not verdicts:
+            raise Unavailable(f"no check looks at {' or '.join(places)}, so none can flag its units")
+        for verdict in verdicts:
+            if verdict.measured is None:
+                raise Unavailable(f"{verdict.item.task} flags the units, and has not judged: {verdict.message}")
+        return [finding for verdict in verdicts for finding in verdict.findings]
 
 
 def _verdict(item: Item, judgement: Judgement) -> Verdict:

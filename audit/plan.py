@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 from audit import registry
 from audit.analyses.task import Analysis
 from audit.checks.evidence import Check
-from audit.config import ChosenCheck, Config, LayerSection, read_partly
+from audit.config import ChosenCheck, Config, DataSection, LayerSection, ModelSection, read_partly
 from audit.config.sections import matches
+from audit.data.images import SUFFIXES, open_images
 from audit.errors import ConfigError, Problem, SectionError, nearest
 from audit.model.load import Model
 from audit.model.load import load as load_model
@@ -71,19 +73,29 @@ class Prepared:
 
 
 def prepare(path: Path) -> Prepared:
-    """Reads audit.toml, loads its models and finds its layers; ConfigError with every mistake there is."""
+    """Reads audit.toml, loads its models and finds its layers; ConfigError with every mistake there is.
+
+    No picture is read and no code of [data] is run: it is enough that there is something to read or to run.
+    """
     config, problems = read_partly(path)
+    chosen = device(config.audit.device)
+    if not _is_here(chosen):
+        message = f'device = "{config.audit.device}": this machine has no such device; "auto" takes what there is'
+        problems.append(config.problem(("audit", "device"), message))
+        chosen = torch.device("cpu")
     models: dict[str, Model] = {}
     for section in config.models:
-        try:
-            models[section.name] = load_model(section, path.parent, device(config.audit.device))
-        except SectionError as error:
-            problems.append(config.problem((*config.path(section), error.option), f'model "{section.name}": {error}'))
+        model, wrong = _loaded(config, section, chosen)
+        models |= {} if model is None else {section.name: model}
+        problems += wrong
     layers, layer_problems = _layers(config, models)
-    problems += layer_problems
+    problems += [*layer_problems, *_data_problems(config)]
     if problems:
         raise ConfigError(problems)
-    return Prepared(config, {name: _subject(config, model, layers[name]) for name, model in models.items()})
+    subjects = {name: _subject(config, model, layers[name]) for name, model in models.items()}
+    if problems := _check_problems(config, subjects):
+        raise ConfigError(problems)
+    return Prepared(config, subjects)
 
 
 def device(name: str) -> torch.device:
@@ -91,6 +103,57 @@ def device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(name)
+
+
+def _is_here(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return (device.index or 0) < torch.cuda.device_count()
+    return device.type != "mps" or torch.backends.mps.is_available()
+
+
+WEIGHTS = ("checkpoint", "key", "prefix")
+LEFT_OUT = dict.fromkeys(WEIGHTS, WEIGHTS) | {"labels": ("labels",)}
+"""A wrong option -> the options to leave out, so that the rest of the section can be tried too."""
+
+
+def _loaded(config: Config, section: ModelSection, device: torch.device) -> tuple[Model | None, list[Problem]]:
+    """The model, without its weights or labels if these are wrong: its layers can be found all the same."""
+    tried = section
+    problems: list[Problem] = []
+    while True:
+        try:
+            return load_model(tried, config.file.parent, device), problems
+        except SectionError as error:
+            place = (*config.path(section), error.option)
+            problems.append(config.problem(place, f'model "{section.name}": {error}'))
+            if error.option not in LEFT_OUT:
+                return None, problems
+            tried = tried.model_copy(update=dict.fromkeys(LEFT_OUT[error.option]))
+
+
+def _data_problems(config: Config) -> list[Problem]:
+    """What is wrong with [data] as far as that can be told without opening it."""
+    if config.data is None or _leads_somewhere(config.data, config.file.parent):
+        return []
+    try:
+        open_images(config.data, config.file.parent)
+    except SectionError as error:
+        return [config.problem(("data", error.option), str(error))]
+    return []
+
+
+def _leads_somewhere(data: DataSection, folder: Path) -> bool:
+    """Whether there is a picture in the folder, or a file or package that the factory could be in."""
+    if data.folder is not None:
+        root = folder / Path(data.folder).expanduser()
+        return any(path.suffix.lower() in SUFFIXES for path in root.rglob("*"))
+    where = str(data.factory).rpartition(":")[0]
+    if where.endswith(".py"):
+        return (folder / where).is_file()
+    try:
+        return find_spec(where.partition(".")[0]) is not None
+    except ValueError:  # a module that was loaded without a finder
+        return True
 
 
 def pictures(task: str) -> bool:
@@ -105,7 +168,7 @@ def analysis(name: str) -> Analysis:
 
 
 def chosen_units(section: LayerSection, layer: Layer, seed: int, flagged: Sequence[Finding]) -> tuple[int, ...]:
-    """The units that a section asks for, ascending: all, a list, a range, random ones by seed, or those with findings."""
+    """The units that a section asks for, ascending: all, a list, a range, random ones, or those with findings."""
     match section.units:
         case "all":
             return tuple(range(layer.units))
@@ -192,6 +255,34 @@ def _looked_at(chosen: ChosenCheck, model: Model, layers: Mapping[str, Chosen]) 
             if some.layer.rectifier and matches(chosen.section.layers, some.layer.name)
         ]
     return []
+
+
+def _check_problems(config: Config, subjects: Mapping[str, Subject]) -> list[Problem]:
+    """A check that looks at nothing in any model would never fail."""
+    looking = {name for subject in subjects.values() for name in _check_names(subject)}
+    return [
+        config.problem(config.path(chosen), f"{chosen.name} looks at no layer: {_idle(config, chosen, subjects)}")
+        for chosen in config.checks
+        if chosen.name not in looking
+    ]
+
+
+def _check_names(subject: Subject) -> set[str]:
+    return {*subject.model_checks, *(name for checks in subject.layer_checks.values() for name in checks)}
+
+
+def _idle(config: Config, chosen: ChosenCheck, subjects: Mapping[str, Subject]) -> str:
+    """Why a check has nothing to look at, and what there is."""
+    asked = chosen.section.layers
+    named = "" if asked == "*" else f" named {asked if isinstance(asked, str) else ' or '.join(asked)}"
+    if chosen.check.looks_at == "first convolution":
+        firsts = [subject.model.outline.first_convolution for subject in subjects.values()]
+        there_is = [first.name for first in firsts if first is not None]
+        return f"no model has a first convolution{named}" + (f"; it is {there_is[0]}" if there_is else "")
+    outlines = [subject.model.outline for subject in subjects.values()]
+    there_is = list(dict.fromkeys(layer.name for outline in outlines for layer in outline.layers if layer.rectifier))
+    rectified = (", ".join(there_is[:12]) or "none") + (" ..." if len(there_is) > 12 else "")
+    return f"[[layers]] chooses no rectified layer{named}; the rectified layers are: {rectified}"
 
 
 @dataclass(frozen=True)

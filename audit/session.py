@@ -11,11 +11,11 @@ import torch
 
 import audit
 from audit import events
-from audit.errors import AuditError, Unavailable
+from audit.errors import Unavailable
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
-from audit.records import Item, Numbers, Report, Scalars, TopK, Verdict
+from audit.records import Item, Report, Scalars, TopK, Verdict
 from audit.render import html, pdf
 from audit.store import publish_latest, write
 
@@ -46,7 +46,9 @@ class Session:
         self.listener = listener or events.Silence()
         data = Data(prepared.config)
         self._examinations = {
-            name: Examination(prepared.config, subject, chosen, data, self.folder / ".work", self.listener)
+            name: Examination(
+                prepared.config, subject, chosen, data, folder=self.folder / ".work", listener=self.listener
+            )
             for name, subject in prepared.subjects.items()
             if (chosen := [item for item in items if item.model == name])
         }
@@ -55,44 +57,45 @@ class Session:
         """The verdict on an item. Whatever goes wrong with it is its verdict and touches no other item."""
         return self._examinations[item.model].verdict(item)
 
-    def publish(self) -> list[Published]:
-        """Writes the report of every model that has a selected item."""
-        with events.work(self.listener, "reports", len(self._examinations)) as advance:
-            published = []
-            for examination in self._examinations.values():
-                published.append(self._publish(examination))
-                advance(1)
-        return published
+    def skip(self, item: Item, reason: str) -> None:
+        """Somebody decided that the item is not to be evaluated; a verdict that it already has stays."""
+        self._examinations[item.model].skip(item, reason)
 
-    def _publish(self, examination: Examination) -> Published:
-        report = self._report(examination)
-        folder = _fresh(self.folder / report.model, self.started)
-        write(report, folder)
-        html.render(folder)
-        no_pdf = None
-        try:
-            pdf.render(folder)
-        except Unavailable as reason:
-            no_pdf = str(reason)
-        latest = folder.parent / "latest"
-        publish_latest(folder, latest)
-        return Published(report, folder, latest, no_pdf)
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that have a selected item."""
+        return tuple(self._examinations)
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether any item has a verdict."""
+        return any(examination.evaluated for examination in self._examinations.values())
+
+    def publish(self, model: str) -> Published:
+        """Writes the report of a model, with its pages; StoreError where it cannot be written.
+
+        It becomes the latest once report.html is there: a PDF that cannot be made does not hide it.
+        """
+        with events.work(self.listener, f"{model}: report", 3) as advance:
+            report = self._report(self._examinations[model])
+            folder = _fresh(self.folder / report.model, self.started)
+            write(report, folder)
+            advance(1)
+            html.render(folder)
+            latest = folder.parent / "latest"
+            publish_latest(folder, latest)
+            advance(1)
+            return Published(report, folder, latest, _no_pdf(folder))
 
     def _report(self, examination: Examination) -> Report:
         """What is known now; a pass that failed leaves the measurements out."""
         subject, measured = examination.subject, examination.measured
         scalars: list[Scalars] = []
         strongest: list[TopK] = []
-        numbers = dict(measured.weights.values)
-        try:
-            if measured.started:
-                layers = [subject.model.outline.layer(name) for name in measured.needs.layers]
-                scalars = [Scalars(layer.name, measured.columns(layer)) for layer in layers]
-                strongest = [measured.strongest(layer) for layer in layers]
-                numbers |= {"images": float(measured.images)}
-                numbers |= measured.accuracy.values if measured.needs.accuracy else {}
-        except AuditError:
-            pass  # the verdicts of the items that needed it say why
+        if measured.done:  # else the verdicts of the items that needed it say why
+            layers = [subject.model.outline.layer(name) for name in measured.needs.layers]
+            scalars = [Scalars(layer.name, measured.columns(layer)) for layer in layers]
+            strongest = [measured.strongest(layer) for layer in layers]
         shown = sorted({int(image) for record in strongest for image in record.image.flat if image >= 0})
         return Report(
             audit=self.config.audit.name,
@@ -101,7 +104,7 @@ class Session:
             verdicts=examination.verdicts(),
             scalars=tuple(scalars),
             strongest=tuple(strongest),
-            numbers=Numbers(numbers),
+            numbers=measured.numbers,
             pictures=tuple(examination.pictures.values()),
             image_names={index: measured.data.images.name(index) for index in shown},
             labels=subject.model.labels,
@@ -123,13 +126,24 @@ class Session:
             "factory": model.section.factory,
             "checkpoint": model.section.checkpoint or "none: the factory's own weights",
             "weights digest": model.digest,
-            "data digest": data.fingerprint if examination.measured.started else "no picture was read",
+            "data digest": data.fingerprint if examination.measured.done else "no pass over the pictures was made",
             "code digest": code_digest(),
             "seed": str(self.config.audit.seed),
             "device": f"{model.device} ({device})",
-            "versions": f"deepvis-audit {audit.__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
-            f"torchvision {version('torchvision')}, numpy {version('numpy')}",
+            "versions": ", ".join(
+                [f"deepvis-audit {audit.__version__}", f"Python {platform.python_version()}"]
+                + [f"{name} {version(name)}" for name in ("torch", "torchvision", "numpy")]
+            ),
         }
+
+
+def _no_pdf(folder: Path) -> str | None:
+    """Makes report.pdf; the reason where this machine cannot. StoreError where it should have been able to."""
+    try:
+        pdf.render(folder)
+    except Unavailable as reason:
+        return str(reason)
+    return None
 
 
 def _fresh(parent: Path, started: datetime) -> Path:

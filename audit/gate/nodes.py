@@ -1,22 +1,25 @@
 """audit.toml -> pytest's collectors and items: FILE::MODEL::LAYER::TASK."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from audit.errors import ConfigError
 from audit.gate.plugin import PREPARED
 from audit.gate.progress import listener
+from audit.gate.text import printable
 from audit.plan import Prepared, pictures, prepare
-from audit.records import Item, Verdict
+from audit.records import Finding, Item, Verdict
 from audit.session import Session
 
 WORST_SHOWN = 10
 
 
-class NotPassed(Exception):
+class NotPassed(Exception):  # noqa: N818  # a verdict, not a fault of the program
     """An item whose verdict is not "passed"."""
 
     def __init__(self, verdict: Verdict):
@@ -30,7 +33,7 @@ class AuditFile(pytest.File):
     def collect(self) -> Iterator[pytest.Collector]:
         for name in self.prepared.subjects:
             items = [item for item in self.prepared.items(self.nodeid) if item.model == name]
-            yield ModelNode.from_parent(self, name=name, audit_items=items)
+            yield ModelNode.from_parent(self, name=printable(name), audit_items=items)
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -39,7 +42,8 @@ class AuditFile(pytest.File):
         try:
             return known or prepare(self.path)
         except ConfigError as error:
-            raise self.CollectError(str(error)) from None
+            seen = error.seen_from(self.config.invocation_params.dir)
+            raise self.CollectError(printable(str(seen))) from None
 
     @property
     def selected(self) -> list["AuditItem"]:
@@ -68,10 +72,10 @@ class ModelNode(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         for item in self.audit_items:
             if item.layer is None:
-                yield AuditItem.from_parent(self, name=item.task, item=item)
+                yield AuditItem.from_parent(self, name=printable(item.task), item=item)
         for layer in dict.fromkeys(item.layer for item in self.audit_items if item.layer is not None):
             items = [item for item in self.audit_items if item.layer == layer]
-            yield LayerNode.from_parent(self, name=layer, audit_items=items)
+            yield LayerNode.from_parent(self, name=printable(layer), audit_items=items)
 
 
 class LayerNode(pytest.Collector):
@@ -83,7 +87,7 @@ class LayerNode(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         for item in self.audit_items:
-            yield AuditItem.from_parent(self, name=item.task, item=item)
+            yield AuditItem.from_parent(self, name=printable(item.task), item=item)
 
 
 class AuditItem(pytest.Item):
@@ -108,36 +112,67 @@ class AuditItem(pytest.Item):
         if verdict.outcome != "passed":
             raise NotPassed(verdict)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
+    def skipped(self, report: pytest.TestReport) -> None:
+        """The verdict of an item that somebody's mark or hook skipped, unless it has one."""
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        self.audit_file.audit.skip(self.item, reason.removeprefix("Skipped: "))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> Any:
         if isinstance(excinfo.value, NotPassed):
-            return "\n".join(explained(excinfo.value.verdict))
-        return str(super().repr_failure(excinfo))
+            return Explanation(excinfo.value.verdict)
+        return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, self.nodeid
+        """The last part heads a failure; were it the end of the id, pytest would take its dots for modules."""
+        place = "" if self.item.layer is None else f" of {printable(self.item.layer)}"
+        return self.path, None, f"{self.item.model}: {self.name}{place}"
+
+
+@dataclass(frozen=True)
+class Crash:
+    """What pytest shows on the one line of its short summary, and in JUnit's `message`."""
+
+    message: str
+
+
+class Explanation:
+    """A verdict that is not "passed", as pytest shows failures: in a line, and at length."""
+
+    def __init__(self, verdict: Verdict):
+        self.lines = list(explained(verdict))
+        self.reprcrash = Crash(self.lines[0])
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    def toterminal(self, terminal: Any) -> None:
+        """First what is wrong, as pytest marks the errors of ordinary tests."""
+        terminal.line(self.lines[0], red=True, bold=True)
+        for line in self.lines[1:]:
+            terminal.line(line)
 
 
 def explained(verdict: Verdict) -> Iterator[str]:
-    """What was measured, the limit, what it means, and the worst units; control characters made harmless."""
-    yield f"{printable(verdict.item.id)}: {verdict.outcome}"
-    if verdict.measured is not None and verdict.limit is not None:
-        unit = f" {verdict.unit}" if verdict.unit else ""
-        yield f"  measured {verdict.measured:.4g}{unit}, needed {verdict.good} {verdict.limit:.4g}{unit}"
-    yield from (f"  {printable(line)}" for line in verdict.message.splitlines())
-    for finding in verdict.findings[:WORST_SHOWN]:
-        place = (
-            ""
-            if finding.layer is None
-            else f"{finding.layer}" + ("" if finding.unit is None else f", unit {finding.unit}") + ": "
-        )
-        yield f"    {printable(place + finding.message)}"
+    """The reason on one line; then what was measured and needed, and the worst units."""
+    first, *more = printable(verdict.message).splitlines() or ["no reason was given"]
+    measured = _measured(verdict)
+    yield ("error: " if verdict.outcome == "error" else "") + first
+    yield from (f"  {line}" for line in (*more, *measured))
+    yield from (f"    {printable(_found(finding))}" for finding in verdict.findings[:WORST_SHOWN])
     if len(verdict.findings) > WORST_SHOWN:
         yield f"    and {len(verdict.findings) - WORST_SHOWN} more: see the report"
 
 
-def printable(text: str) -> str:
-    """Text of strangers for the terminal: nothing in it moves the cursor or colours the screen."""
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+def _measured(verdict: Verdict) -> list[str]:
+    if verdict.measured is None or verdict.limit is None:
+        return []
+    unit = f" {verdict.unit}" if verdict.unit else ""
+    return [f"measured {verdict.measured:.4g}{unit}, needed {verdict.good} {verdict.limit:.4g}{unit}"]
+
+
+def _found(finding: Finding) -> str:
+    place = [finding.layer, None if finding.unit is None else f"unit {finding.unit}"]
+    return ": ".join(filter(None, [", ".join(filter(None, place)), finding.message]))
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

@@ -1,5 +1,6 @@
 """pytest plugin: an audit.toml file is collected into items; what is not an audit costs a test run nothing."""
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = in_order(items)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """An audit's item that pytest skips is said to be skipped in the audit's report too."""
+    report = yield
+    if report.skipped and item.config.stash.get(FILES, None):
+        from audit.gate.nodes import AuditItem
+
+        if isinstance(item, AuditItem):
+            item.skipped(report)
+    return report
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Reports are written; where items were selected and none was evaluated, the run has failed."""
@@ -61,6 +74,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Where the reports are."""
     lines = terminalreporter.config.stash.get(SUMMARY, None)
     if lines:
-        terminalreporter.section("deepvis-audit")
+        terminalreporter.write_sep("=", "deepvis-audit")
         for line in lines:
             terminalreporter.write_line(line)

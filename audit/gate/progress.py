@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from audit.events import Listener, Silence
+from audit.gate.text import printable
 
 PATIENCE = 1.0
 
@@ -33,7 +34,7 @@ class Bars:
     def begin(self, work: str, total: int) -> None:
         self.end(work)
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -42,7 +43,7 @@ class Bars:
             console=self.console,
             transient=True,
         )
-        self.bar.add_task(work, total=total)
+        self.bar.add_task(printable(work), total=total)
         self.timer = threading.Timer(PATIENCE, self._show, (self.bar,))
         self.timer.daemon = True
         self.timer.start()

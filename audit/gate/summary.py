@@ -1,45 +1,79 @@
 """The end of a run: reports on disk, a few lines for the terminal, and an exit status that is never too good."""
 
+import traceback
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from audit.errors import AuditError
-from audit.gate.nodes import AuditFile, printable
-from audit.records import Report
+from audit.examination import STOPPED
+from audit.gate.nodes import AuditFile
+from audit.gate.text import printable
+from audit.records import Report, Verdict
 from audit.session import Published
 
 
 def finish(session: pytest.Session, files: Sequence[AuditFile]) -> list[str]:
-    """Publishes every audit that had a selected item; returns what to say."""
+    """Publishes every audit that had a selected item and came to run; returns what to say."""
     lines: list[str] = []
-    for file in files:
-        if file.selected:
-            lines += _published(session, file)
-    return lines
-
-
-def _published(session: pytest.Session, file: AuditFile) -> list[str]:
     try:
-        published = file.audit.publish()
-    except (AuditError, OSError) as error:
-        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-        return [f"no report of {file.nodeid}: {error}"]
-    for each in published:
-        if not any(verdict.outcome in ("passed", "failed") for verdict in each.report.verdicts):
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-    return [line for each in published for line in _lines(each)]
+        for file in files:
+            if file.selected and (_ran_through(session) or file.audit.evaluated):
+                lines += _published(session, file)
+    except KeyboardInterrupt:
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+        lines.append("interrupted while the report was made")
+    return [printable(line) for line in lines]
+
+
+def _ran_through(session: pytest.Session) -> bool:
+    """Whether nothing stopped pytest before its end: then items without a verdict are the audit's own fault."""
+    return session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
+def _published(session: pytest.Session, file: AuditFile) -> Iterator[str]:
+    for model in file.audit.models:
+        try:
+            published = file.audit.publish(model)
+        except (AuditError, OSError) as error:
+            _fail(session)
+            yield f"{model}: no report: {error}"
+        except Exception:
+            _fail(session)
+            yield f"{model}: no report, because the program itself failed:\n{traceback.format_exc()}"
+        else:
+            yield from _lines(published)
+            if all(verdict.outcome != "passed" for verdict in published.report.verdicts):
+                _fail(session)
+
+
+def _fail(session: pytest.Session) -> None:
+    """Makes a good exit status a bad one; a bad one stays what it is."""
+    session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 def _lines(published: Published) -> Iterator[str]:
-    yield f"{printable(published.report.model)}: {_counts(published.report)}"
+    report = published.report
+    accuracy = report.numbers.values.get("top1")
+    yield f"{report.model}: {_counts(report)}" + ("" if accuracy is None else f"; top-1 accuracy {accuracy:.2%}")
     yield f"  report {published.latest / 'report.html'}"
     if published.no_pdf is not None:
         yield f"  no PDF: {published.no_pdf}"
 
 
 def _counts(report: Report) -> str:
-    outcomes = [verdict.outcome for verdict in report.verdicts]
-    counted = ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
-    accuracy = report.numbers.values.get("top1")
-    return counted + ("" if accuracy is None else f"; top-1 accuracy {accuracy:.2%}")
+    """`3 failed, 12 passed`; where nothing passed, that this is why the run has failed."""
+    words = [_word(verdict) for verdict in report.verdicts]
+    counted = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words), key=ORDER.index))
+    return counted + (
+        "" if "passed" in words or "failed" in words else "; nothing was evaluated, so nothing has passed"
+    )
+
+
+ORDER = ("failed", "in error", "passed", "skipped", "not evaluated")
+
+
+def _word(verdict: Verdict) -> str:
+    if verdict.message == STOPPED:
+        return "not evaluated"
+    return "in error" if verdict.outcome == "error" else verdict.outcome

@@ -1,13 +1,16 @@
-"""Finished work on disk, keyed by what made it, so that a killed run goes on and an unchanged item is not computed again."""
+"""Finished work on disk, keyed by what made it: a killed run goes on, an unchanged item is not computed again."""
 
 import dataclasses
 import hashlib
 import json
 import os
-import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -35,18 +38,22 @@ class Work:
             with np.load(self._path(name), allow_pickle=False) as arrays:
                 kept = json.loads(arrays["records"].item())
                 return [_record(KINDS[entry["kind"]], entry, number, arrays) for number, entry in enumerate(kept)]
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile, zlib.error):
             return None
 
     def put(self, name: str, records: Sequence[Made]) -> None:
-        """Stores records under that key; whole or not at all."""
+        """Stores records under that key; whole or not at all.
+
+        What cannot be kept is only computed again: a full disk or a folder that is a file stop the report, not this.
+        """
         arrays: dict[str, np.ndarray] = {}
         entries = [_entry(record, number, arrays) for number, record in enumerate(records)]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, records=np.array(json.dumps(entries)), **arrays)
-        os.replace(temporary, self._path(name))
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=self.folder) as temporary:
+                part = Path(temporary) / "part.npz"
+                np.savez(part, allow_pickle=False, records=np.array(json.dumps(entries)), **arrays)
+                os.replace(part, self._path(name))
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"
