@@ -134,7 +134,7 @@ class Examination:
         common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
         if task.images is not None:
             return key(**common, **self.measured.made_by)
-        presets = {preset: repr(value) for preset, value in task.presets.items()}
+        presets = [(preset, repr(value)) for preset, value in task.presets.items()]
         section = task.model.section
         return key(
             **common,
@@ -149,24 +149,23 @@ class Examination:
         )
 
     def _flagged(self, layer: Layer, section: LayerSection) -> list[Finding]:
-        """What the checks found in the layer and in the layer that rectifies it; only where the section asks for it.
+        """What the checks found in the layer, or in the layer that rectifies it; only where the section asks for it.
 
         Unavailable where no check looks there, or one of them could not judge: unknown is not "no unit".
         """
         if section.units != "flagged":
             return []
-        places = dict.fromkeys((layer.name, layer.activation or layer.name))
         verdicts = [
             self.verdict(Item(self.items[0].file, self.subject.name, place, task))
-            for place in places
-            for task in self.subject.layer_checks.get(place, ())
+            for place, task in plan.flaggers(self.subject, layer)
         ]
         if not verdicts:
-            raise Unavailable(f"no check looks at {' or '.join(places)}, so none can flag its units")
+            raise Unavailable(f"no check looks at {layer.name}, so none can flag its units")
         for verdict in verdicts:
             if verdict.measured is None:
                 raise Unavailable(f"{verdict.item.task} flags the units, and has not judged: {verdict.message}")
-        return [finding for verdict in verdicts for finding in verdict.findings]
+        found = [finding for verdict in verdicts for finding in verdict.findings]
+        return [finding for finding in found if finding.layer in (layer.name, layer.activation)]
 
 
 def _verdict(item: Item, judgement: Judgement) -> Verdict:

@@ -304,12 +304,34 @@ def needs(subject: Subject, items: Sequence[Item]) -> Needs:
             layers |= set(subject.layers) if "activations" in check.needs else set()
         elif item.task in subject.layer_checks.get(item.layer, {}) or _measured_for(subject, item):
             layers |= {item.layer, *_with_activation(subject, item.layer)}
+            layers |= set(subject.layers) if _flagged_by_the_model(subject, item) else set()
     return Needs(tuple(layer.name for layer in subject.model.outline.layers if layer.name in layers), accuracy)
 
 
+def flaggers(subject: Subject, layer: Layer) -> list[tuple[str | None, str]]:
+    """(layer, task) of the checks that may find units of the layer: its own, those of the layer that rectifies it, and
+    those of the whole model that look at activations."""
+    places = dict.fromkeys((layer.name, layer.activation or layer.name))
+    of_layers = [(place, task) for place in places for task in subject.layer_checks.get(place, ())]
+    return [*of_layers, *((None, task) for task, check in subject.model_checks.items() if "activations" in check.needs)]
+
+
+def _section(subject: Subject, item: Item) -> LayerSection | None:
+    """The section that asked for an analysis; None for a check."""
+    chosen = subject.layers.get(item.layer or "")
+    return chosen.analyses.get(item.task) if chosen else None
+
+
 def _measured_for(subject: Subject, item: Item) -> bool:
-    section = subject.layers[str(item.layer)].analyses[item.task]
-    return analysis(item.task).needs_data or section.units == "flagged"
+    section = _section(subject, item)
+    return section is not None and (analysis(item.task).needs_data or section.units == "flagged")
+
+
+def _flagged_by_the_model(subject: Subject, item: Item) -> bool:
+    section = _section(subject, item)
+    if section is None or section.units != "flagged":
+        return False
+    return any(place is None for place, _ in flaggers(subject, subject.model.outline.layer(str(item.layer))))
 
 
 def _with_activation(subject: Subject, name: str) -> set[str]:

@@ -12,7 +12,7 @@ Outcome = Literal["passed", "failed", "error", "skipped"]
 
 @dataclass(frozen=True)
 class Field:
-    """Receptive field of a layer: position p of an axis sees input pixels start + p * stride up to (not with) that + size.
+    """Receptive field of a layer: position p of an axis sees `size` input pixels from start + p * stride on.
 
     Each pair is (y, x), in pixels of the model's input; `start` is negative where padding is seen.
     """

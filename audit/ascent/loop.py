@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from audit.ascent.canvas import Canvas
@@ -139,8 +139,8 @@ class Rows:
     """The state of a batch: one row per job, those of most steps first; all on the device.
 
     `image` is the present one, `best_image` the best so far. `highest_rate` and `progress` are the preset's policy
-    min(highest_rate, progress / ||g||^2), progress infinite where the rate is constant; `gain` scales g. `status` counts
-    in STATUSES.
+    min(highest_rate, progress / ||g||^2), progress infinite where the rate is constant; `gain` scales g. `status`
+    counts in STATUSES.
     """
 
     image: Float[Tensor, "image channel y x"]

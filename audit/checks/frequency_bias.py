@@ -46,8 +46,8 @@ class FrequencyBias(BaseModel):
         ratio = _ratio(activation[low].mean(), activation[high].mean())
         rank = _rank_correlation(frequency[edges], activation[edges])
         message = (
-            f"the {self.filters} lowest-frequency edge filters ({_band(frequency[low])}) are {ratio:.3g} times as active "
-            f"as the {self.filters} highest ({_band(frequency[high])}); {rank} over {edges.sum()} edge filters"
+            f"the {self.filters} lowest-frequency edge filters ({_band(frequency[low])}) are {ratio:.3g} times as "
+            f"active as the {self.filters} highest ({_band(frequency[high])}); {rank} over {edges.sum()} edge filters"
         )
         layer = evidence.layer.name if evidence.layer else None
         findings = tuple(

@@ -38,6 +38,7 @@ class NonFinite(BaseModel):
 
 def _message(findings: list[Finding], weights: float, layers: int) -> str:
     if not findings:
-        return f"all weights and the activations of {layers} layers are finite"
+        measured = f"the activations of {layers} layers" if layers else "no layer was chosen to be measured"
+        return f"all weights are finite; {measured}" + (" too" if layers else "")
     first = next((f"; first in {finding.layer}, unit {finding.unit}" for finding in findings if finding.layer), "")
     return f"{weights:.0f} weights and {sum(f.layer is not None for f in findings)} units are NaN or infinite{first}"

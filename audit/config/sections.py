@@ -58,9 +58,7 @@ class AuditSection(Section):
 
     name: Text = Field("audit", description="Title of the reports.")
     seed: int = Field(0, ge=0, lt=2**32, description="Makes every random choice: start images, random units.")
-    device: Device = Field(
-        "auto", description="Where to compute; auto takes the first accelerator there is, else the CPU."
-    )
+    device: Device = Field("auto", description="Where to compute; auto takes CUDA where there is one, else the CPU.")
     report: Text = Field("reports", description="Folder of the reports, relative to this file.")
 
 
@@ -162,7 +160,7 @@ class LayerSection(Section):
 
     rates: Literal["scaled", "paper"] = Field(
         "scaled",
-        description="Scale the unit's gradient so that the presets' rates suit this network, or take it as the paper does.",
+        description="Scale a unit's gradient so that the presets' rates suit this network, or take it as it is.",
     )
 
     @field_validator("units")

@@ -60,8 +60,9 @@ def _firing(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None
     right = _band(rows, "share of the images on which a unit fires", BLUE, percent=True, labels=False)
     return Chart(
         "How often units fire",
-        "Per layer that a ReLU rectifies, left: units that fire on no image, with their number. Right: over its units, the median (line), "
-        "the middle half (dark) and the middle 80 % (light) of the share of images on which a unit fires anywhere.",
+        "Per layer that a ReLU rectifies, left: units that fire on no image, with their number. Right: over its units, "
+        "the median (line), the middle half (dark) and the middle 80 % (light) of the share of images on which a unit "
+        "fires anywhere.",
         _svg(alt.hconcat(left, right, spacing=24), "firing", len(rows)),
     )
 
