@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
@@ -85,7 +86,8 @@ class Data:
         try:
             return open_images(self.config.data, self.config.file.parent)
         except SectionError as error:
-            raise AuditError(str(self.config.problem(("data", error.option), str(error)))) from error
+            problem = self.config.problem(("data", error.option), str(error))
+            raise AuditError(str(replace(problem, file=self.config.file.name))) from error
 
 
 class Measurement:

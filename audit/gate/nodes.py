@@ -125,7 +125,7 @@ class AuditItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """The last part heads a failure; were it the end of the id, pytest would take its dots for modules."""
         place = "" if self.item.layer is None else f" of {printable(self.item.layer)}"
-        return self.path, None, f"{self.item.model}: {self.name}{place}"
+        return self.path, 0, f"{self.item.model}: {self.name}{place}"
 
 
 @dataclass(frozen=True)
