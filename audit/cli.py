@@ -1,5 +1,9 @@
 """deepvis-audit on the command line: commands, text and exit codes. The only module that prints or exits."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +18,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-USAGE = 4
 
 
 def main() -> None:
@@ -44,7 +46,7 @@ def run(
     if not any(map(names_a_file, context.args)):
         arguments.insert(0, DEFAULT)
     # the plugin is named for users who switch pytest's automatic loading of plugins off
-    raise typer.Exit(pytest.main(["-p", "deepvis_audit", *arguments], plugins=[Validation(_complain)]))
+    raise typer.Exit(pytest.main(["-p", "deepvis_audit", *arguments], plugins=[Validation(_complain, _waiting)]))
 
 
 @app.command()
@@ -77,3 +79,16 @@ def version_() -> None:
 
 def _complain(text: str) -> None:
     typer.echo(text, err=True)
+
+
+@contextmanager
+def _waiting(text: str) -> Iterator[None]:
+    """Says what takes time, as long as it does, to someone who watches."""
+    watched = sys.stderr.isatty() and not os.environ.get("CI")
+    if watched:
+        typer.echo(text, err=True, nl=False)
+    try:
+        yield
+    finally:
+        if watched:
+            typer.echo("\r\x1b[2K", err=True, nl=False)

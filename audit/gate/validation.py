@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,8 @@ DEFAULT = "audit.toml"
 class Validation:
     """A plugin of `deepvis-audit run`: what is wrong with the files is said at once, and pytest's session not begun."""
 
-    def __init__(self, say: Callable[[str], None]):
-        self.say = say
+    def __init__(self, say: Callable[[str], None], waiting: Callable[[str], AbstractContextManager[None]]):
+        self.say, self.waiting = say, waiting
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> int | None:
@@ -30,7 +31,8 @@ class Validation:
         wrong = []
         for file in _named(config):
             try:
-                prepared[file] = _prepared(file)
+                with self.waiting(f"{file.name}: loading the models ..."):
+                    prepared[file] = _prepared(file)
             except AuditError as error:
                 wrong.append(printable(str(error)))
         if wrong:
