@@ -13,7 +13,7 @@ from audit.records import Scalars, TopK
 from audit.stream.accuracy import Accuracy
 from audit.stream.firing import Firing
 from audit.stream.moments import Moments
-from audit.stream.reducer import Activations, Reducer
+from audit.stream.reducer import AT_ONCE, Activations, Reducer
 from audit.stream.strongest import KEPT, Strongest
 
 REDUCERS: tuple[Callable[[], Reducer], ...] = (Moments, Firing, Strongest)
@@ -96,6 +96,33 @@ def test_a_nan_is_never_strongest() -> None:
     assert isinstance(found, TopK)
     assert 5 not in found.image[0]
     assert np.isfinite(found.value[0]).all()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_summary_of_many_parts_is_that_of_each_map(layout: torch.memory_format, dtype: torch.dtype) -> None:
+    maps = activations(images=9, units=40, size=(33, 29)).to(dtype).to(memory_format=layout)
+    assert maps.numel() > 2 * AT_ONCE["cpu"]
+    maps[3, 5, 2, 2], maps[4, 1, 7, 8] = torch.nan, 900.0
+    maps[4, 1, 20, 3] = 900.0
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = Activations(maps, torch.arange(9)).summary
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    for image, unit in np.ndindex(9, 40):
+        plain = maps[image, unit].double().numpy()
+        if (image, unit) == (3, 5):
+            assert bool(found.peak[image, unit].isnan())
+            continue
+        assert float(found.mean[image, unit]) == pytest.approx(plain.mean(), rel=1e-6)
+        assert float(found.squares[image, unit]) == pytest.approx(plain.size * plain.var(), rel=1e-5, abs=1e-9)
+        assert float(found.minimum[image, unit]) == plain.min()
+        assert float(found.peak[image, unit]) == plain.max()
+        assert int(found.positive[image, unit]) == (plain > 0).sum()
+        assert int(found.where[image, unit]) == plain.argmax()
 
 
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=8), st.integers(0, 2**31))
