@@ -22,6 +22,9 @@ SVG = "http://www.w3.org/2000/svg"
 DRAWN = {"svg", "g", "path", "line", "rect", "circle", "text", "tspan", "defs", "clipPath"}
 """The elements a chart may consist of: nothing that runs, loads or links."""
 
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML document may hold."""
+
 Columns = Mapping[str, Float[np.ndarray, " unit"]]
 
 
@@ -191,7 +194,16 @@ def _svg(chart: Any, name: str, rows: int = 1) -> Markup:
         )
         .configure_text(fontSize=11)
     )
-    return _plain(vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[]), name)
+    return _plain(vl_convert.vegalite_to_svg(_drawable(styled.to_dict()), allowed_base_urls=[]), name)
+
+
+def _drawable(value: Any) -> Any:
+    """The same specification, with a sign for what is no character of XML: at such a one vl-convert ends the process."""
+    if isinstance(value, dict):
+        return {key: _drawable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_drawable(inner) for inner in value]
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
 
 
 def _plain(svg: str, name: str) -> Markup:
