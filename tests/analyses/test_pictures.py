@@ -305,7 +305,7 @@ def test_a_unit_below_every_relu_is_pictured_by_its_own_filter(tmp_path: Path) -
     given = task(model(), "conv1", (UPRIGHT,), tmp_path)
     made = pictured("deconv", given)
     assert "no ReLU lies below this layer" in made.note
-    weight = given.model.network.conv1.weight[UPRIGHT].numpy()  # type: ignore[union-attr,index,operator]
+    weight = given.model.network.conv1.weight[UPRIGHT].numpy()  # type: ignore[union-attr,index]
     inside = [tile for tile in made.tiles[0] if not (tile == 128).all(axis=2).any(axis=1)[[0, -1]].any()]
     expected = (127.5 + 127.5 * weight / np.abs(weight).max()).transpose(1, 2, 0)
     assert inside
@@ -365,7 +365,7 @@ def test_optimized_images_come_by_preset_then_seed_cut_to_the_field(
 def test_an_image_that_never_got_better_than_its_start_says_so(tmp_path: Path) -> None:
     given = task(model(), "conv1", (UPRIGHT,), tmp_path, presets={"back": STEPS["back"]}, images=9)
     captions = pictured("optimized", given).captions[0]
-    weight = given.model.network.conv1.weight[UPRIGHT].double().numpy()  # type: ignore[union-attr,index,operator]
+    weight = given.model.network.conv1.weight[UPRIGHT].double().numpy()  # type: ignore[union-attr,index]
     mean = given.model.mean.double().numpy()
     at_start = [(weight * start_image("noise", seed, (5, 5), mean) / 255).sum() for seed in range(9)]
     assert 0 < sum(value > 0 for value in at_start) < 9
