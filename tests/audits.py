@@ -165,10 +165,13 @@ class Folder:
 def environment(folder: Path, pdf: bool = False) -> dict[str, str]:
     """Of a machine that is no CI; without `pdf` one that lacks what PDFs need, which saves their seconds."""
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS", "COLUMNS")}
-    lacking = folder / ".lacking"
-    lacking.mkdir(exist_ok=True)
-    (lacking / "weasyprint.py").write_text('raise OSError("there is no Pango here")\n')
-    return {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "100", **({} if pdf else {"PYTHONPATH": str(lacking)})}
+    variables = {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    if not pdf:
+        lacking = folder / ".lacking"
+        lacking.mkdir(exist_ok=True)
+        (lacking / "weasyprint.py").write_text('raise OSError("there is no Pango here")\n')
+        variables["PYTHONPATH"] = str(lacking)
+    return variables
 
 
 def ended(command: list[str], cwd: Path, pdf: bool = False, **variables: str) -> subprocess.CompletedProcess[str]:

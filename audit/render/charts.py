@@ -198,7 +198,7 @@ def _svg(chart: Any, name: str, rows: int = 1) -> Markup:
 
 
 def _drawable(value: Any) -> Any:
-    """The same specification, with a sign for what is no character of XML: at such a one vl-convert ends the process."""
+    """The same specification, with a sign for what is no character of XML, at which vl-convert ends the process."""
     if isinstance(value, dict):
         return {key: _drawable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

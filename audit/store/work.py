@@ -18,6 +18,7 @@ from audit.records import Numbers, Pictures, Scalars, TopK
 
 Made = Scalars | TopK | Numbers | Pictures
 KINDS: dict[str, type[Made]] = {kind.__name__: kind for kind in (Scalars, TopK, Numbers, Pictures)}
+RECORD = "record type"  # no field of a record has this name
 T = TypeVar("T")
 
 
@@ -35,9 +36,9 @@ class Work:
     def get(self, name: str) -> list[Made] | None:
         """The records stored under that key, or None."""
         try:
-            with np.load(self._path(name), allow_pickle=False) as arrays:
+            with open(self._path(name), "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 kept = json.loads(arrays["records"].item())
-                return [_record(KINDS[entry["kind"]], entry, number, arrays) for number, entry in enumerate(kept)]
+                return [_record(KINDS[entry[RECORD]], entry, number, arrays) for number, entry in enumerate(kept)]
         except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile, zlib.error):
             return None
 
@@ -61,7 +62,7 @@ class Work:
 
 def _entry(record: Made, number: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """The record as JSON, its arrays put aside under NUMBER.FIELD or NUMBER.FIELD.COLUMN."""
-    entry: dict[str, Any] = {"kind": type(record).__name__}
+    entry: dict[str, Any] = {RECORD: type(record).__name__}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         if isinstance(value, np.ndarray):
