@@ -3,14 +3,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKED := audit.analyses,audit.ascent,audit.checks,audit.data,audit.demo,audit.model,audit.render,audit.store,audit.stream
 
 .PHONY: demo test setup check format clean
 
 demo: setup ## audit the embedded model and say where the report is
 	$(BIN)/deepvis-audit run audit.toml
 
-test: setup check ## formatting, types, architecture, tests
-	$(BIN)/python -m pytest
+test: setup check ## formatting, types, architecture, tests; shapes and types are checked while the tests run
+	$(BIN)/python -m pytest -p no:deepvis_audit --jaxtyping-packages=$(CHECKED),beartype.beartype
 
 setup: $(VENV)/.ready ## .venv with pinned packages, and the system libraries of the PDF report
 

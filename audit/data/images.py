@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ Picture = Any  # a PIL image, a uint8 array (y, x[, channel]), or a float tensor
 Label = int | str | None  # an output's index, a class name to look up in the model's labels, or nothing
 
 
+@runtime_checkable
 class Images(Protocol):
     """Pictures by index; an index stays the same picture for the whole run."""
 

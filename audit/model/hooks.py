@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -39,6 +39,9 @@ class Call:
     before: Tensor | None
 
 
+E = TypeVar("E", bound="Execution")
+
+
 class Execution:
     """Names what a network executes; the one place where names are made. Subclasses hear of it by their methods.
 
@@ -67,7 +70,7 @@ class Execution:
     def normalised(self, value: Tensor, result: Tensor) -> None:
         """`result` is `value` after a normalisation."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self: E) -> E:
         for module, path in self._paths.items():
             if path in self._followed:
                 self._hooks.callback(module.register_forward_pre_hook(self._enter).remove)

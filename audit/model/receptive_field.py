@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -77,7 +77,7 @@ class Fields:
         ] = {}  # memory without a field that was written into; kept, so that none is reused
         self._modes = ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Fields":
         self._modes.enter_context(_Followed(self._follow))
         self._modes.enter_context(_Linear(self))
         return self

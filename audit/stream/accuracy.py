@@ -1,7 +1,6 @@
 """Outputs and labels -> top-1 and top-5 accuracy."""
 
 from collections.abc import Mapping
-from typing import Self
 
 import torch
 from jaxtyping import Int
@@ -33,7 +32,7 @@ class Accuracy:
         self.top1 = self.top1 + ((best[:, 0] == truth) & readable).sum()
         self.top5 = self.top5 + ((best == truth[:, None]).any(dim=1) & readable).sum()
 
-    def merge(self, other: Self) -> None:
+    def merge(self, other: "Accuracy") -> None:
         self.images += other.images
         self.top1 = self.top1 + other.top1
         self.top5 = self.top5 + other.top5

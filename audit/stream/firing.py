@@ -1,7 +1,5 @@
 """Activations -> share of images and share of positions on which each unit fires (is above zero)."""
 
-from typing import Self
-
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -26,7 +24,7 @@ class Firing:
         self.firing_images = self.firing_images + (summary.positive > 0).sum(dim=0)
         self.firing_positions = self.firing_positions + summary.positive.long().sum(dim=0)
 
-    def merge(self, other: Self) -> None:
+    def merge(self, other: "Firing") -> None:
         self.images += other.images
         self.positions += other.positions
         self.firing_images = self.firing_images + other.firing_images

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -57,13 +57,14 @@ class Activations:
         return Summary(*(torch.cat(part).view(self.maps.shape[:2]) for part in parts))
 
 
+@runtime_checkable
 class Reducer(Protocol):
     """State of one statistic of one layer. Merging the states of two parts in order equals updating with both."""
 
     def update(self, batch: Activations) -> None:
         """Takes a batch into the state, without moving anything to the host."""
 
-    def merge(self, other: Self) -> None:
+    def merge(self, other: Any) -> None:
         """Takes the state of the images that follow."""
 
     def compute(self, layer: str) -> Record:

@@ -52,7 +52,7 @@ class Strongest:
         )
 
 
-def _filled(state: Tensor, filler: float) -> Tensor:
+def _filled(state: Tensor, filler: float | int) -> Tensor:
     """Exactly 9 rows, the missing ones filled."""
     missing = KEPT - state.shape[0]
     return torch.cat([state, state.new_full((missing, state.shape[1]), filler)]) if missing > 0 else state

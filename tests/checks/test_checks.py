@@ -93,6 +93,7 @@ def test_too_few_edge_filters_are_unavailable() -> None:
 
 
 def of_model(**numbers: float) -> Evidence:
+    numbers = {name: float(number) for name, number in numbers.items()}
     return Evidence(OUTLINE, 100, numbers=numbers, layers={"relu1": {"non_finite": np.array([0.0, 0.0])}})
 
 
