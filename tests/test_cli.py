@@ -105,17 +105,6 @@ def test_render_of_no_report_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_latest_is_the_newest_run_and_older_ones_stay(tmp_path: Path) -> None:
-    folder = Folder.of(tmp_path, AUDIT + MODEL + DATA + ONE_LAYER)
-    assert folder.run().returncode == 0
-    first = (tmp_path / "reports" / "demo" / "latest").resolve()
-    assert folder.run(".").returncode == 0
-    second = (tmp_path / "reports" / "demo" / "latest").resolve()
-    runs = sorted(path for path in (tmp_path / "reports" / "demo").iterdir() if not path.is_symlink())
-    assert runs == [first, second]
-    assert (first / "units.parquet").read_bytes() == (second / "units.parquet").read_bytes()
-
-
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [("reports", "cannot write the report to "), ("reports/demo/latest", "is neither a link nor a report: remove it")],

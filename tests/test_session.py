@@ -96,12 +96,14 @@ def test_the_results_are_those_of_a_run_that_was_not_killed(
 
 def test_nothing_is_computed_again_where_nothing_changed(killed: tuple[Folder, dict[str, tuple[int, bytes]]]) -> None:
     folder, _ = killed
-    before = work(folder)
+    before, stored_before, first = work(folder), stored(folder), (folder.path / "reports/demo/latest").resolve()
     folder.log("forwards.txt")
-    assert folder.run().returncode == 0
-    shown = folder.log("forwards.txt")
-    assert set(shown) == {2}  # the outline alone
+    assert folder.run(".").returncode == 0
+    assert set(folder.log("forwards.txt")) == {2}  # the outline alone
     assert work(folder) == before
+    assert stored(folder) == stored_before
+    latest = folder.path / "reports" / "demo" / "latest"
+    assert sorted(run for run in latest.parent.iterdir() if not run.is_symlink()) == [first, latest.resolve()]
 
 
 def test_changed_labels_judge_the_accuracy_again_and_nothing_else(tmp_path: Path) -> None:

@@ -130,9 +130,12 @@ class AuditItem(pytest.Item):
 
 @dataclass(frozen=True)
 class Crash:
-    """What pytest shows on the one line of its short summary, and in JUnit's `message`."""
+    """What pytest shows on the one line of its short summary, with --tb=line, and in JUnit's `message`."""
 
     message: str
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Explanation:

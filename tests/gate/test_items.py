@@ -67,8 +67,10 @@ def test_junit_has_unique_names_messages_and_numbers(strict: tuple[Folder, Compl
 
 def test_lf_runs_what_failed(strict: tuple[Folder, CompletedProcess[str]]) -> None:
     again = Folder.of(strict[0].path, STRICT)
-    result = again.run("--lf", "--report", "elsewhere")
+    result = again.run("--lf", "--report", "elsewhere", "--tb=line")
     assert result.returncode == 1
+    assert "FAILURES" in result.stdout
+    assert "\ntop-1 accuracy 94.17 % on 120 labelled pictures\n===" in result.stdout
     assert "8 items / 7 deselected / 1 selected" in result.stdout
     assert [item["id"] for item in again.results(reports="elsewhere")["items"]] == ["audit.toml::demo::accuracy"]
 
