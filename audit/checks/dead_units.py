@@ -41,12 +41,11 @@ class DeadUnits(BaseModel):
             for unit in dead
         )
         share = 100 * len(dead) / len(fires)
-        listed = ", ".join(map(str, dead[:20])) + (" ..." if len(dead) > 20 else "")
-        message = f"{len(dead)} of {len(fires)} units never fire on {evidence.images} pictures" + (
-            f": {listed}" if len(dead) else ""
-        )
+        rarely = f"fire on {self.max_share_of_images:.2%} or less of" if self.max_share_of_images else "never fire on"
+        message = f"{len(dead)} of {len(fires)} units {rarely} {evidence.images} pictures"
         if len(dead):
-            message += ". Prune them, or train again with a lower learning rate or another initialization"
+            listed = ", ".join(map(str, dead[:20])) + (f" and {len(dead) - 20} more" if len(dead) > 20 else "")
+            message += f": {listed}. Prune them, or train again with a lower learning rate or another initialization"
         return Judgement(share, self.at_most, "at most", "%", message, findings)
 
 
