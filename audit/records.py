@@ -137,6 +137,12 @@ class Finding:
     message: str
     measured: float
 
+    def __str__(self) -> str:
+        """`conv1, unit 3: never fires`, as much of it as is known."""
+        unit = None if self.unit is None else f"unit {self.unit}"
+        place = ", ".join(part for part in (self.layer, unit) if part is not None)
+        return f"{place}: {self.message}" if place else self.message
+
 
 @dataclass(frozen=True)
 class Judgement:

@@ -37,7 +37,12 @@ class DeadUnits(BaseModel):
             raise _too_few(evidence.images, self.min_images, len(dead))
         layer = evidence.layer.name if evidence.layer else None
         findings = tuple(
-            Finding(layer, int(unit), f"fires on {fires[unit]:.2%} of {evidence.images} pictures", float(fires[unit]))
+            Finding(
+                layer,
+                int(unit),
+                "never fires" if fires[unit] == 0 else f"fires on {fires[unit]:.2%} of the pictures",
+                float(fires[unit]),
+            )
             for unit in dead
         )
         share = 100 * len(dead) / len(fires)

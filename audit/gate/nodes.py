@@ -13,7 +13,7 @@ from audit.gate.plugin import PREPARED
 from audit.gate.progress import listener
 from audit.gate.text import printable
 from audit.plan import Prepared, pictures, prepare
-from audit.records import Finding, Item, Verdict
+from audit.records import Item, Verdict
 from audit.session import Session
 
 WORST_SHOWN = 10
@@ -161,7 +161,7 @@ def explained(verdict: Verdict) -> Iterator[str]:
     measured = _measured(verdict)
     yield ("error: " if verdict.outcome == "error" else "") + first
     yield from (f"  {line}" for line in (*more, *measured))
-    yield from (f"    {printable(_found(finding))}" for finding in verdict.findings[:WORST_SHOWN])
+    yield from (f"    {printable(str(finding))}" for finding in verdict.findings[:WORST_SHOWN])
     if len(verdict.findings) > WORST_SHOWN:
         yield f"    and {len(verdict.findings) - WORST_SHOWN} more: see the report"
 
@@ -171,11 +171,6 @@ def _measured(verdict: Verdict) -> list[str]:
         return []
     unit = f" {verdict.unit}" if verdict.unit else ""
     return [f"measured {verdict.measured:.4g}{unit}, needed {verdict.good} {verdict.limit:.4g}{unit}"]
-
-
-def _found(finding: Finding) -> str:
-    place = [finding.layer, None if finding.unit is None else f"unit {finding.unit}"]
-    return ": ".join(filter(None, [", ".join(filter(None, place)), finding.message]))
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

@@ -366,7 +366,7 @@ def _item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
 
 def _finding(finding: Finding, pictured: set[tuple[str, int]]) -> FindingRow:
     known = finding.layer is not None and finding.unit is not None and (finding.layer, finding.unit) in pictured
-    return FindingRow(finding.message, link(place("unit", finding.layer, finding.unit)) if known else "")
+    return FindingRow(str(finding), link(place("unit", finding.layer, finding.unit)) if known else "")
 
 
 def _numbers(report: Report) -> Iterator[Fact]:
