@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ class Folder:
             return subprocess.Popen(
                 [str(PROGRAM), "run", *arguments],
                 cwd=self.path,
-                env=environment(self.path),
+                env=environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -162,12 +163,12 @@ class Folder:
         return numbers
 
 
-def environment(folder: Path, pdf: bool = False) -> dict[str, str]:
+def environment(pdf: bool = False) -> dict[str, str]:
     """Of a machine that is no CI; without `pdf` one that lacks what PDFs need, which saves their seconds."""
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS", "COLUMNS")}
     variables = {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
     if not pdf:
-        lacking = folder / ".lacking"
+        lacking = Path(tempfile.gettempdir()) / f"audits-lacking-{os.getpid()}"
         lacking.mkdir(exist_ok=True)
         (lacking / "weasyprint.py").write_text('raise OSError("there is no Pango here")\n')
         variables["PYTHONPATH"] = str(lacking)
@@ -179,7 +180,7 @@ def ended(command: list[str], cwd: Path, pdf: bool = False, **variables: str) ->
     return subprocess.run(
         command,
         cwd=cwd,
-        env={**environment(cwd, pdf), **variables},
+        env={**environment(pdf), **variables},
         capture_output=True,
         text=True,
         encoding="utf-8",

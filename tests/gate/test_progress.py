@@ -37,7 +37,7 @@ def on_a_terminal(folder: Folder, *arguments: str, **variables: str) -> str:
     process = subprocess.Popen(
         [str(PROGRAM), "run", *arguments],
         cwd=folder.path,
-        env={**environment(folder.path), "TERM": "xterm-256color", **variables},
+        env={**environment(), "TERM": "xterm-256color", **variables},
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
