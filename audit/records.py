@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 
 Outcome = Literal["passed", "failed", "error", "skipped"]
 
@@ -112,6 +112,45 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """How often each unit of a layer had values between `edges[unit, i]` and `edges[unit, i + 1]`; finite values only."""
+
+    layer: str
+    edges: Float[np.ndarray, "unit edge"]
+    counts: Int[np.ndarray, "unit bin"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns over rows of one thing, pictures or trials or parameters; numbers or text, all equally long."""
+
+    name: str
+    columns: Mapping[str, Shaped[np.ndarray, " row"]]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values()), ()))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a paper says of networks, held against this one.
+
+    `measured` is a `statistic` ("rank correlation") over `count` things, `low` and `high` its 95 % confidence interval.
+    """
+
+    text: str
+    outcome: Literal["holds", "contradicted", "inconclusive"]
+    statistic: str
+    measured: float
+    low: float
+    high: float
+    count: int
+    source: str
+
+
+@dataclass(frozen=True)
 class Pictures:
     """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB one of unit `units[i]`, `captions[i][j]` its text.
 
@@ -205,6 +244,9 @@ class Report:
     strongest: tuple[TopK, ...] = ()
     numbers: Numbers = field(default_factory=lambda: Numbers({}))
     pictures: tuple[Pictures, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    tables: tuple[Table, ...] = ()
+    claims: tuple[Claim, ...] = ()
     image_names: Mapping[int, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
