@@ -51,6 +51,13 @@ class Unavailable(AuditError):  # noqa: N818  # a state of a value that items re
     """A value that was asked for could not be measured; the text is the reason."""
 
 
+class NotApplicable(Unavailable):
+    """There is nothing of which it could be said: no normalisation, no labels. The text says what is missing.
+
+    An item that somebody asked for by name has failed with it all the same; one of the default checks is skipped.
+    """
+
+
 class DataError(AuditError):
     """Pictures that cannot be found, read or turned into the model's input."""
 

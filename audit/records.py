@@ -10,6 +10,13 @@ from jaxtyping import Float, Int, Shaped, UInt8
 Outcome = Literal["passed", "failed", "error", "skipped"]
 
 
+NONLINEAR = frozenset(
+    "relu relu6 leakyrelu prelu rrelu elu selu celu gelu silu mish hardswish sigmoid hardsigmoid tanh hardtanh "
+    "softplus logsigmoid quickgelu".split()
+)
+"""Activation functions by the names of their modules and functions, in lower case and without underscores."""
+
+
 @dataclass(frozen=True)
 class Field:
     """Receptive field of a layer: position p of an axis sees `size` input pixels from start + p * stride on.
@@ -50,6 +57,11 @@ class Layer:
     def units(self) -> int:
         """Number of channels of a map, or of entries of a vector."""
         return self.shape[0]
+
+    @property
+    def nonlinear(self) -> bool:
+        """Whether an activation function made the output, a ReLU or another."""
+        return self.rectifier or self.kind.lower().replace("_", "") in NONLINEAR
 
     @property
     def map_size(self) -> tuple[int, int]:

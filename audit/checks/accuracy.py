@@ -2,19 +2,17 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from audit.checks.evidence import Evidence
+from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.records import Judgement
 
 
-class Accuracy(BaseModel):
+class Accuracy(Check):
     """Share of labelled pictures whose label is among the `top` strongest outputs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    looks_at: ClassVar[Literal["model"]] = "model"
-    needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]] = ("accuracy",)
+    looks_at: ClassVar[Place] = "model"
+    needs: ClassVar[tuple[Need, ...]] = ("predictions",)
 
     at_least: float = Field(ge=0, le=100, description="accuracy needed, in percent")
     top: Literal[1, 5] = Field(default=1, description="how many of the strongest outputs may hold the label")

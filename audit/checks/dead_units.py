@@ -1,26 +1,24 @@
 """Units that never fire: share of images on which each unit is above zero -> findings."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from audit.checks.evidence import Evidence
+from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import Unavailable
 from audit.records import Finding, Judgement
 
 
-class DeadUnits(BaseModel):
+class DeadUnits(Check):
     """Units of a rectified layer that fire on no more than `max_share_of_images` of the pictures.
 
     CS231n: a map that is all zero for many inputs is a symptom of too high a learning rate. A unit that fires nowhere
     passes no gradient either, so it stays dead in further training.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    looks_at: ClassVar[Literal["rectified layers"]] = "rectified layers"
-    needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]] = ("activations",)
+    looks_at: ClassVar[Place] = "rectified layers"
+    needs: ClassVar[tuple[Need, ...]] = ("activations",)
 
     at_most: float = Field(default=0.0, ge=0, le=100, description="dead units allowed, in percent of the layer")
     max_share_of_images: float = Field(

@@ -1,16 +1,40 @@
 """What a check may look at, and the checks' common shape."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict
 
 from audit.errors import Unavailable
-from audit.records import Judgement, Layer, Outline
+from audit.records import Judgement, Layer, Outline, Table
 
 Columns = Mapping[str, Float[np.ndarray, " unit"]]
+
+Place = Literal["model", "first convolution", "rectified layers", "activation layers"]
+"""Where a check looks: once at the whole model, or at each layer of a kind that `[[layers]]` chose."""
+
+Need = Literal[
+    "activations",
+    "distributions",
+    "correlations",
+    "predictions",
+    "attributes",
+    "parameters",
+    "normalisations",
+    "preprocessing",
+    "noise",
+]
+"""What is measured only where some check or analysis needs it."""
+
+OF_DATA: frozenset[Need] = frozenset(
+    {"activations", "distributions", "correlations", "predictions", "attributes", "preprocessing", "noise"}
+)
+"""Needs that cannot be met without pictures; the others are read from the weights."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +42,8 @@ class Evidence:
     """The records of one layer (`layer` and `columns`), or of the model as a whole (`layer` is None).
 
     `images` is how many pictures were shown, `numbers` are the model's numbers (accuracy, weights), `layers` the
-    columns of every measured layer.
+    columns of every measured layer, `tables` what is no number per unit, `labels` the names of the outputs, and
+    `folder` where relative paths of a check's options start.
     """
 
     outline: Outline
@@ -27,6 +52,9 @@ class Evidence:
     columns: Columns = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
     layers: Mapping[str, Columns] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    folder: Path = Path()
 
     def column(self, name: str) -> Float[np.ndarray, " unit"]:
         """A column of the layer; Unavailable if it was not measured."""
@@ -40,12 +68,27 @@ class Evidence:
             raise Unavailable(f'"{name}" was not measured')
         return self.numbers[name]
 
+    def table(self, name: str) -> Table:
+        """A table of the model; Unavailable if it was not made."""
+        if name not in self.tables:
+            raise Unavailable(f'the table "{name}" was not made')
+        return self.tables[name]
 
-class Check(Protocol):
-    """A check is its options, a place where it looks, and a judgement of what it is shown."""
+    @property
+    def place(self) -> str | None:
+        """The layer's name, for findings."""
+        return self.layer.name if self.layer else None
 
-    looks_at: ClassVar[Literal["rectified layers", "first convolution", "model"]]
-    needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]]  # of the pass: the layers' statistics, the outputs
 
+class Check(BaseModel, ABC):
+    """A check is its options, a place where it looks, what it needs, and a judgement of what it is shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    looks_at: ClassVar[Place]
+    needs: ClassVar[tuple[Need, ...]]
+    by_default: ClassVar[bool] = True  # whether an audit.toml without [[checks]] asks for it
+
+    @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:
-        """The judgement; Unavailable if what it needs was not measured."""
+        """The judgement; Unavailable if what it needs was not measured, NotApplicable if there is nothing to judge."""

@@ -1,20 +1,20 @@
 """First convolution: filters' dominant frequencies and mean activations -> how much louder the low frequencies are."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.stats import spearmanr
 
-from audit.checks.evidence import Evidence
+from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import Unavailable
 from audit.records import Finding, Judgement
 
 SILENT = 1e-12
 
 
-class FrequencyBias(BaseModel):
+class FrequencyBias(Check):
     """Edge filters of the first convolution: mean rectified activation of the lowest against the highest frequency.
 
     Yosinski et al. 2015 (supplement) see low-frequency filters fire far more than high-frequency ones, later layers
@@ -23,10 +23,8 @@ class FrequencyBias(BaseModel):
     apart and left out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    looks_at: ClassVar[Literal["first convolution"]] = "first convolution"
-    needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]] = ("activations",)
+    looks_at: ClassVar[Place] = "first convolution"
+    needs: ClassVar[tuple[Need, ...]] = ("activations",)
 
     at_most: float = Field(
         default=20.0, gt=0, description="mean activation of the lowest over that of the highest frequencies"

@@ -1,21 +1,18 @@
 """NaN and infinity in weights and activations -> findings."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from audit.checks.evidence import Evidence
+from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.records import Finding, Judgement
 
 
-class NonFinite(BaseModel):
+class NonFinite(Check):
     """No parameter, buffer or activation may be NaN or infinite: one of them spoils everything after it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    looks_at: ClassVar[Literal["model"]] = "model"
-    needs: ClassVar[tuple[Literal["activations", "accuracy"], ...]] = ("activations",)
+    looks_at: ClassVar[Place] = "model"
+    needs: ClassVar[tuple[Need, ...]] = ("activations", "parameters")
 
     def judge(self, evidence: Evidence) -> Judgement:
         weights = evidence.number("non_finite_weights")
