@@ -10,10 +10,10 @@ from jaxtyping import Float, Int, Shaped, UInt8
 Outcome = Literal["passed", "failed", "error", "skipped"]
 
 
-NONLINEAR = frozenset(
-    "relu relu6 leakyrelu prelu rrelu elu selu celu gelu silu mish hardswish sigmoid hardsigmoid tanh hardtanh "
-    "softplus logsigmoid quickgelu".split()
-)
+NONLINEAR = {
+    *("relu", "relu6", "leakyrelu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish"),
+    *("sigmoid", "hardsigmoid", "tanh", "hardtanh", "softplus", "logsigmoid", "quickgelu"),
+}
 """Activation functions by the names of their modules and functions, in lower case and without underscores."""
 
 
@@ -125,7 +125,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often each unit of a layer had values between `edges[unit, i]` and `edges[unit, i + 1]`; finite values only."""
+    """How often each unit of a layer had values from `edges[unit, i]` to `edges[unit, i + 1]`; finite values only."""
 
     layer: str
     edges: Float[np.ndarray, "unit edge"]
