@@ -106,7 +106,8 @@ class Scalars:
 class TopK:
     """The images on which each unit of a layer is strongest, strongest first, at most one position per image.
 
-    `image` is -1 where there were fewer images than asked for.
+    Where `end` is "weakest": the images with the smallest minimum, smallest first. `image` is -1 where there were fewer
+    images than asked for, and everywhere for a unit that says the same of all images (a dead one): it has no strongest.
     """
 
     layer: str
@@ -114,6 +115,7 @@ class TopK:
     image: Int[np.ndarray, "unit k"]
     y: Int[np.ndarray, "unit k"]
     x: Int[np.ndarray, "unit k"]
+    end: Literal["strongest", "weakest"] = "strongest"
 
 
 @dataclass(frozen=True)
