@@ -39,10 +39,11 @@ class Layer:
     """One place of the network whose output can be looked at.
 
     `name` is the module's path; a functional activation is SCOPE.relu, later calls of the same name end in #2, #3.
-    `shape` is the output without the batch axis: (unit, y, x) or (unit,).
+    `shape` is (unit, y, x), of tokens (unit, token, 1), of a vector (unit,), whatever the raw output's axes are.
     `kind` is the module's class ("Conv2d") or the function's name ("relu").
     `rectifier`: the output is never negative because a ReLU made it. `activation`: the layer that rectifies this
     layer's output (itself if it is a rectifier), or None. `field` is None where every unit sees the whole input.
+    `layout` names the axes of the raw output ("image y x unit"); None: image, unit, then positions.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Layer:
     rectifier: bool
     activation: str | None
     field: Field | None
+    layout: str | None = None
 
     @property
     def units(self) -> int:

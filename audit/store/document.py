@@ -147,6 +147,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "rectifier": layer.rectifier,
         "activation": layer.activation,
         "field": field and {"start": list(field.start), "stride": list(field.stride), "size": list(field.size)},
+        "layout": layer.layout,
     }
 
 
@@ -160,6 +161,7 @@ def _read_layer(layer: Mapping[str, Any]) -> Layer:
         rectifier=layer["rectifier"],
         activation=layer["activation"],
         field=field and Field(**{name: _tuple(pair) for name, pair in field.items()}),
+        layout=layer.get("layout"),
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from audit.errors import StoreError
-from audit.records import Finding, Item, Numbers, Outline, Pictures, Report, Scalars, Verdict
+from audit.records import Finding, Item, Layer, Numbers, Outline, Pictures, Report, Scalars, Verdict
 from audit.store import SCHEMA, publish_latest, read, write
 from audit.store.sprites import file_stem, grid, montage, places
 
@@ -384,3 +384,11 @@ def test_a_name_that_is_no_utf8_is_stored(tmp_path: Path) -> None:
     write(report, tmp_path / "run")
     assert same(read(tmp_path / "run"), report)
     assert pyarrow.parquet.read_table(tmp_path / "run" / "units.parquet")["layer"].to_pylist() == ["l?", "l?"]
+
+
+@pytest.mark.parametrize("layout", [None, "image y x unit"])
+def test_the_axes_of_a_layer_are_stored(layout: str | None, tmp_path: Path) -> None:
+    layer = Layer("inner:0", "Linear", (4, 3, 3), 20, False, None, None, layout)
+    report = Report("x", "m", Outline((1, 1, 1), (layer,)), ())
+    write(report, tmp_path / "run")
+    assert read(tmp_path / "run").outline.layers == (layer,)
