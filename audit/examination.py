@@ -6,12 +6,13 @@ from pathlib import Path
 
 from audit import events, plan
 from audit.analyses.task import Task
-from audit.checks.evidence import Evidence
+from audit.checks.evidence import Check, Evidence
 from audit.config import Config, LayerSection
-from audit.errors import AuditError, Unavailable
+from audit.config.reading import OF_WEIGHTS
+from audit.errors import AuditError, NotApplicable, Unavailable
 from audit.measurement import Data, Measurement, code_digest
 from audit.plan import Subject
-from audit.records import Finding, Item, Judgement, Layer, Pictures, Verdict
+from audit.records import Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
 
 STOPPED = "not evaluated: the run stopped before it"
@@ -74,31 +75,41 @@ class Examination:
         return item.layer is None or item.task in self.subject.layer_checks.get(item.layer, {})
 
     def _judged(self, item: Item) -> Verdict:
-        if item.layer is None:
-            check = self.subject.model_checks[item.task]
-            evidence = self._evidence_of_model(check.needs)
-        else:
-            check = self.subject.layer_checks[item.layer][item.task]
-            layer = self.subject.model.outline.layer(item.layer)
-            evidence = Evidence(self.subject.model.outline, self.measured.images, layer, self.measured.columns(layer))
-        return _verdict(item, check.judge(evidence))
+        subject = self.subject
+        checks = subject.model_checks if item.layer is None else subject.layer_checks[item.layer]
+        check = checks[item.task]
+        layer = None if item.layer is None else subject.model.outline.layer(item.layer)
+        try:
+            return _verdict(item, check.judge(self._evidence(check, layer)))
+        except NotApplicable as reason:
+            if item.task not in subject.implied:
+                raise
+            return Verdict(item, "skipped", str(reason))
 
-    def _evidence_of_model(self, needs: Sequence[str]) -> Evidence:
-        numbers = dict(self.measured.weights.values)
-        if "accuracy" in needs:
-            numbers |= self.measured.accuracy.values
-        layers = {}
-        if "activations" in needs:
-            layers = {name: self.measured.columns(chosen.layer) for name, chosen in self.subject.layers.items()}
-        images = self.measured.images if needs else 0
-        return Evidence(self.subject.model.outline, images, None, {}, numbers, layers)
+    def _evidence(self, check: Check, layer: Layer | None) -> Evidence:
+        """What the check asks for, measured now if it was not before."""
+        measured, model = self.measured, self.subject.model
+        of_pass = plan.statistics() & set(check.needs)
+        tables: dict[str, Table] = {need: measured.table(need) for need in check.needs if measured.has_table(need)}
+        looked_at = self.subject.layers.values() if layer is None and of_pass else ()
+        return Evidence(
+            model.outline,
+            measured.images if set(check.needs) - OF_WEIGHTS else 0,
+            layer,
+            {} if layer is None else measured.columns(layer),
+            measured.numbers.values,
+            {chosen.layer.name: measured.columns(chosen.layer) for chosen in looked_at},
+            tables,
+            model.labels,
+            self.config.file.parent,
+        )
 
     def _analysed(self, item: Item) -> Verdict:
         """An analysis that was done has passed."""
         layer = self.subject.model.outline.layer(str(item.layer))
         section = self.subject.layers[layer.name].analyses[item.task]
         if not plan.pictures(item.task):
-            units = len(self.measured.columns(layer)["mean"])
+            units = self.measured.units(layer, item.task)
             return Verdict(item, "passed", f"{units} units measured on {self.measured.images} pictures")
         chosen = plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
         if not chosen:

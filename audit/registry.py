@@ -12,8 +12,14 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "frequency-bias": "audit.checks.frequency_bias:FrequencyBias",
         "non-finite": "audit.checks.non_finite:NonFinite",
     },
+    "statistic": {
+        "activations": "audit.stream.statistics:activations",
+        "distributions": "audit.stream.statistics:distributions",
+        "correlations": "audit.stream.statistics:correlations",
+        "selectivity": "audit.stream.statistics:selectivity",
+        "maps": "audit.stream.statistics:maps",
+    },
     "analysis": {
-        "activations": "audit.analyses.activations:Activations",
         "optimized": "audit.analyses.optimized:Optimized",
         "max-patches": "audit.analyses.max_patches:MaxPatches",
         "deconv": "audit.analyses.deconv:Deconv",
@@ -28,7 +34,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
 
 
 def names(kind: str) -> list[str]:
-    """Every component name of that kind ("check", "analysis", "regularizer")."""
+    """Every component name of that kind ("check", "statistic", "analysis", "regularizer")."""
     return list(COMPONENTS[kind])
 
 

@@ -15,7 +15,7 @@ from audit.errors import Unavailable
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
-from audit.records import Item, Report, Scalars, TopK, Verdict
+from audit.records import Histogram, Item, Report, Scalars, TopK, Verdict
 from audit.render import html, pdf
 from audit.store import publish_latest, write
 
@@ -92,10 +92,12 @@ class Session:
         subject, measured = examination.subject, examination.measured
         scalars: list[Scalars] = []
         strongest: list[TopK] = []
+        histograms: list[Histogram] = []
         if measured.done:  # else the verdicts of the items that needed it say why
             layers = [subject.model.outline.layer(name) for name in measured.needs.layers]
             scalars = [Scalars(layer.name, measured.columns(layer)) for layer in layers]
             strongest = [measured.strongest(layer) for layer in layers]
+            histograms = [histogram for layer in layers for histogram in measured.histograms(layer)]
         shown = sorted({int(image) for record in strongest for image in record.image.flat if image >= 0})
         return Report(
             audit=self.config.audit.name,
@@ -104,6 +106,8 @@ class Session:
             verdicts=examination.verdicts(),
             scalars=tuple(scalars),
             strongest=tuple(strongest),
+            histograms=tuple(histograms),
+            tables=tuple(measured.made()),
             numbers=measured.numbers,
             pictures=tuple(examination.pictures.values()),
             image_names={index: measured.data.images.name(index) for index in shown},

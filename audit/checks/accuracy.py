@@ -13,6 +13,7 @@ class Accuracy(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("predictions",)
+    by_default: ClassVar[bool] = False
 
     at_least: float = Field(ge=0, le=100, description="accuracy needed, in percent")
     top: Literal[1, 5] = Field(default=1, description="how many of the strongest outputs may hold the label")

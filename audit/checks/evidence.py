@@ -1,7 +1,7 @@
 """What a check may look at, and the checks' common shape."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -30,11 +30,6 @@ Need = Literal[
     "noise",
 ]
 """What is measured only where some check or analysis needs it."""
-
-OF_DATA: frozenset[Need] = frozenset(
-    {"activations", "distributions", "correlations", "predictions", "attributes", "preprocessing", "noise"}
-)
-"""Needs that cannot be met without pictures; the others are read from the weights."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,10 @@ class Check(BaseModel, ABC):
     looks_at: ClassVar[Place]
     needs: ClassVar[tuple[Need, ...]]
     by_default: ClassVar[bool] = True  # whether an audit.toml without [[checks]] asks for it
+
+    def problems(self, folder: Path) -> Iterator[tuple[str, str]]:
+        """(option, what is wrong with it) for options that lead nowhere, such as files; `folder` is audit.toml's."""
+        yield from ()
 
     @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:

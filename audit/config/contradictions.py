@@ -56,8 +56,8 @@ def contradictions(tables: Tables, presets: Collection[str]) -> Iterator[Mistake
 def _nothing_to_do(tables: Tables) -> Iterator[Mistake]:
     if "models" not in tables or tables["models"] == []:
         yield Mistake((), 'there is no [[models]]: name at least one model to audit, with its "name" and "factory"')
-    if all(tables.get(kind, []) == [] for kind in ("layers", "checks")):
-        yield Mistake((), "there is nothing to look at: add [[layers]], [[checks]] or both")
+    if all(tables.get(kind) == [] for kind in ("layers", "checks")):
+        yield Mistake((), "there is nothing to look at: leave out the empty layers and checks to get the default ones")
 
 
 def _sources(tables: Tables) -> Iterator[Mistake]:
@@ -76,7 +76,7 @@ def _item_names(tables: Tables) -> Iterator[Mistake]:
     names = [table.get("name", table.get("check")) for table in tables_of(tables, "checks")]
     yield from _twice(tables, "checks", names)
     for index, name in enumerate(names):
-        if name in registry.names("analysis"):
+        if name in (*registry.names("statistic"), *registry.names("analysis")):
             yield Mistake(("checks", index, "name"), f'"{name}" is the name of an analysis; give the check another')
 
 

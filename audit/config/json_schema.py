@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from audit import registry
 from audit.config.mistakes import JsonSchema
-from audit.config.sections import AuditSection, CheckSection, DataSection, LayerSection, ModelSection
+from audit.config.sections import DEFAULTS, AuditSection, CheckSection, DataSection, LayerSection, ModelSection
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "Filled in from the environment."}
@@ -21,6 +21,7 @@ def schema() -> JsonSchema:
     must exist elsewhere in the file, one number per channel) only `read` checks.
     """
     definitions: JsonSchema = {}
+    checks = (*registry.names("check"), DEFAULTS)
     properties = {
         "audit": _moved(of(AuditSection), "audit", definitions),
         "models": _array(_moved(of(ModelSection), "model", definitions), least=1),
@@ -31,16 +32,13 @@ def schema() -> JsonSchema:
             "additionalProperties": _moved(preset(), "preset", definitions),
         },
         "layers": _array(_moved(of(LayerSection), "layer", definitions)),
-        "checks": _array(
-            {"oneOf": [_moved(check(name), f"check.{name}", definitions) for name in registry.names("check")]}
-        ),
+        "checks": _array({"oneOf": [_moved(check(name), f"check.{name}", definitions) for name in checks]}),
     }
     root: JsonSchema = _or_variable(
         {
             "type": "object",
             "properties": properties,
             "required": ["models"],
-            "anyOf": [{"required": ["layers"]}, {"required": ["checks"]}],
             "additionalProperties": False,
             "$defs": dict(sorted(definitions.items())),
         }
@@ -60,8 +58,9 @@ def of(component: Any) -> JsonSchema:
 
 
 def check(name: str) -> JsonSchema:
-    """A `[[checks]]` table of that check: where it looks, and its own options. LookupError if there is none."""
-    options, section = of(registry.load("check", name)), of(CheckSection)
+    """A `[[checks]]` table of that check: where it looks, and its own options; "defaults" has none. LookupError."""
+    options: JsonSchema = {"type": "object"} if name == DEFAULTS else of(registry.load("check", name))
+    section = of(CheckSection)
     chosen = {
         **section["properties"],
         "check": {"const": name, "description": section["properties"]["check"]["description"]},

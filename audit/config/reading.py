@@ -20,6 +20,7 @@ from audit.config.mistakes import JsonSchema, Mistake, keys, nodes, setting, tit
 from audit.config.positions import Place, Positions
 from audit.config.sections import (
     ARRAYS,
+    DEFAULTS,
     TABLES,
     AuditSection,
     CheckSection,
@@ -31,13 +32,20 @@ from audit.config.sections import (
 from audit.config.values import meant, within
 from audit.errors import ConfigError, Problem, nearest
 
+OF_WEIGHTS = frozenset({"parameters", "normalisations"})
+"""What a check may need where there are no pictures."""
+
 
 @dataclass(frozen=True)
 class ChosenCheck:
-    """A `[[checks]]` table: where the check looks, and the check itself, built from its options."""
+    """A `[[checks]]` table: where the check looks, and the check itself, built from its options.
+
+    `implied`: nobody asked for it by name; it is one of the default checks, at its defaults.
+    """
 
     section: CheckSection
     check: Any
+    implied: bool = False
 
     @property
     def name(self) -> str:
@@ -65,15 +73,12 @@ class Config:
     places: tuple[tuple[Section, Place], ...] = field(repr=False, compare=False)
 
     def path(self, section: Section | ChosenCheck) -> Place:
-        """Where one of this file's own sections stands: ("models", 0); KeyError for any other section.
+        """Where one of this file's own sections stands: ("models", 0), or () for one that the file implies.
 
         Indices are those of the file, also where `read_partly` left a broken section out.
         """
         wanted = section.section if isinstance(section, ChosenCheck) else section
-        for own, place in self.places:
-            if own is wanted:  # two equal sections stand at two places
-                return place
-        raise KeyError(section)
+        return next((place for own, place in self.places if own is wanted), ())  # equal sections stand at two places
 
     def problem(self, place: Place, message: str) -> Problem:
         """A mistake at a place such as (*config.path(model), "checkpoint"), or at what is nearest around it."""
@@ -153,8 +158,8 @@ class _Reading:
             "models": only["models"],
             "data": next(iter(only["data"]), None),
             "presets": presets,
-            "layers": only["layers"],
-            "checks": tuple(ChosenCheck(section, checks[place]) for place, section in kept["checks"]),
+            "layers": only["layers"] if "layers" in self.tables else self._all_layers(),
+            "checks": (*self._implied(), *self._chosen(kept["checks"], checks)),
             "digest": hashlib.sha256(json.dumps(self.tables, sort_keys=True).encode()).hexdigest(),
             "places": tuple((section, place) for sections in kept.values() for place, section in sections),
         }
@@ -191,10 +196,40 @@ class _Reading:
             self._note(translate(error, table, place, schema))
             return None
 
+    def _all_layers(self) -> tuple[LayerSection, ...]:
+        """Without [[layers]] all layers are measured, if there are pictures to measure them on."""
+        return (LayerSection(name="*"),) if "data" in self.tables else ()
+
+    def _chosen(self, kept: list[tuple[Place, Any]], checks: Mapping[Place, Any]) -> Iterator[ChosenCheck]:
+        return (ChosenCheck(section, checks[place]) for place, section in kept if section.check != DEFAULTS)
+
+    def _implied(self) -> Iterator[ChosenCheck]:
+        """The default checks, where there is no [[checks]] or one that says so; without pictures those of the weights.
+
+        A check that the file names itself is not implied a second time.
+        """
+        tables = [table for _, table in self._written("checks")]
+        named = {table.get("check") for table in tables}
+        if "checks" in self.tables and DEFAULTS not in named:
+            return
+        section = next((table for table in tables if table.get("check") == DEFAULTS), {})
+        where: dict[str, Any] = {key: section[key] for key in ("models", "layers") if key in section}
+        for name in registry.names("check"):
+            check = registry.load("check", name)
+            possible = "data" in self.tables or set(check.needs) <= OF_WEIGHTS
+            if check.by_default and possible and name not in named:
+                yield ChosenCheck(self._section_of(name, where), check(), implied=True)
+
+    def _section_of(self, name: str, where: dict[str, Any]) -> CheckSection:
+        try:
+            return CheckSection.model_validate_json(json.dumps({"check": name, **where}))
+        except ValidationError:  # noted where it is written
+            return CheckSection(check=name)
+
     def _check(self, place: Place, table: dict[str, Any]) -> Any:
         """The check that a `[[checks]]` table names, built from the keys that are not the section's own."""
         name = table.get("check")
-        if name not in registry.names("check"):
+        if name not in (*registry.names("check"), DEFAULTS):
             if isinstance(name, str):
                 self._note([Mistake((*place, "check"), f'no check "{name}"{nearest(name, registry.names("check"))}')])
             return None
@@ -202,6 +237,8 @@ class _Reading:
         known = keys(nodes(schema, table, ()))
         where = f'{title(place)} with check = "{name}"'
         self._note(unknown_key((*place, key), known, where) for key in table if key not in known)
+        if name == DEFAULTS:
+            return None
         options = {key: table[key] for key in table if key in known and key not in CheckSection.model_fields}
         return self._validated(registry.load("check", name), options, place, schema)
 

@@ -34,16 +34,21 @@ Units = Annotated[
 ]
 
 
+def analyses() -> list[str]:
+    """What a layer may be asked for: statistics of the pass, and pictures."""
+    return [*registry.names("statistic"), *registry.names("analysis")]
+
+
 def _known_analysis(name: str) -> str:
-    if name not in registry.names("analysis"):
-        raise ValueError(f"there is no such analysis{nearest(name, registry.names('analysis'))}")
+    if name not in analyses():
+        raise ValueError(f"there is no such analysis{nearest(name, analyses())}")
     return name
 
 
 Analysis = Annotated[
     str,
     AfterValidator(_known_analysis),
-    Field(json_schema_extra=lambda node: node.update(enum=registry.names("analysis"))),
+    Field(json_schema_extra=lambda node: node.update(enum=analyses())),
 ]
 
 
@@ -182,12 +187,16 @@ class LayerSection(Section):
         return names
 
 
+DEFAULTS = "defaults"
+"""The check that stands for all default checks that the file does not name itself."""
+
+
 class CheckSection(Section):
     """A check and where it looks; every other key is an option of the check itself."""
 
     model_config = ConfigDict(extra="allow")
 
-    check: Text = Field(description="Which check.")
+    check: Text = Field(description='Which check; "defaults" stands for all default checks.')
     name: Name | None = Field(None, description="The item's name, unique in the file; the check's name by default.")
     models: Globs = Field("*", description="Names or globs of the models this is for.")
     layers: Globs = Field("*", description="Names or globs among the layers that `[[layers]]` chose.")

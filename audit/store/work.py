@@ -14,10 +14,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from audit.records import Numbers, Pictures, Scalars, TopK
+from audit.records import Histogram, Numbers, Pictures, Scalars, Table, TopK
 
-Made = Scalars | TopK | Numbers | Pictures
-KINDS: dict[str, type[Made]] = {kind.__name__: kind for kind in (Scalars, TopK, Numbers, Pictures)}
+Made = Scalars | TopK | Numbers | Pictures | Histogram | Table
+KINDS: dict[str, type[Made]] = {kind.__name__: kind for kind in (Scalars, TopK, Numbers, Pictures, Histogram, Table)}
 RECORD = "record type"  # no field of a record has this name
 T = TypeVar("T")
 
@@ -67,8 +67,8 @@ def _entry(record: Made, number: int, arrays: dict[str, np.ndarray]) -> dict[str
         value = getattr(record, field.name)
         if isinstance(value, np.ndarray):
             arrays[f"{number}.{field.name}"] = value
-        elif isinstance(record, Scalars) and isinstance(value, Mapping):
-            arrays.update({f"{number}.columns.{column}": array for column, array in value.items()})
+        elif isinstance(record, Scalars | Table) and isinstance(value, Mapping):
+            arrays.update({f"{number}.columns.{column}": plain(array) for column, array in value.items()})
             entry["columns"] = list(value)
         else:
             entry[field.name] = value
@@ -78,13 +78,18 @@ def _entry(record: Made, number: int, arrays: dict[str, np.ndarray]) -> dict[str
 def _record(kind: type[T], entry: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarray]) -> T:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if kind is Scalars and field.name == "columns":
+        if kind in (Scalars, Table) and field.name == "columns":
             values["columns"] = {column: arrays[f"{number}.columns.{column}"] for column in entry["columns"]}
         elif field.name in entry:
             values[field.name] = _tuples(entry[field.name])
         else:
             values[field.name] = arrays[f"{number}.{field.name}"]
     return kind(**values)
+
+
+def plain(column: np.ndarray) -> np.ndarray:
+    """The column, texts as an array of texts, which needs no pickle."""
+    return column.astype(str) if column.dtype.kind == "O" else column
 
 
 def _tuples(value: Any) -> Any:

@@ -1,0 +1,185 @@
+"""Everything that is known of one model, each thing measured when it is first asked for."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from audit import events
+from audit.checks.evidence import Columns, Need
+from audit.config import Config
+from audit.measurement.data import Data
+from audit.measurement.once import Once
+from audit.measurement.one_pass import OnePass
+from audit.model.load import Model
+from audit.plan import Needs
+from audit.records import Histogram, Layer, Numbers, Scalars, Table, TopK
+from audit.store.work import Work, key
+from audit.stream.weights import first_filters, weights
+
+
+class Measurement:
+    """Columns, strongest images, tables and numbers of one model. Nothing is measured before it is asked for."""
+
+    def __init__(
+        self, config: Config, model: Model, needs: Needs, data: Data, *, work: Work, listener: events.Listener
+    ):
+        self.config, self.model, self.needs = config, model, needs
+        self.data, self.work, self.listener = data, work, listener
+        self.one_pass = OnePass(config, model, needs, data, work=work, listener=listener)
+        self._tables: dict[Need, Once[Table]] = {need: Once(make) for need, make in self._makers.items()}
+
+    @property
+    def done(self) -> bool:
+        """Whether the pass was asked for and ended well."""
+        return self.one_pass.records.done
+
+    @property
+    def images(self) -> int:
+        """How many pictures were shown."""
+        return len(self.data.images)
+
+    @property
+    def made_by(self) -> Mapping[str, str]:
+        """The digests of all that the pass depends on."""
+        return self.one_pass.made_by
+
+    def columns(self, layer: Layer) -> Columns:
+        """Every number per unit that is known of the layer.
+
+        Those of the pass, those of the first convolution's filters, and the mean after the rectifier, which is
+        "mean_activated".
+        """
+        columns = dict(self._measured_columns(layer.name))
+        first = self.model.outline.first_convolution
+        if first is not None and layer.name == first.name:
+            columns |= self._first_filters.columns
+        if layer.activation in self.needs.layers and layer.activation is not None:
+            columns["mean_activated"] = self._measured_columns(layer.activation)["mean"]
+        return columns
+
+    def strongest(self, layer: Layer) -> TopK:
+        """The strongest images of each unit of the layer."""
+        return next(record for record in self.one_pass.of_layer(layer.name) if isinstance(record, TopK))
+
+    def histograms(self, layer: Layer) -> list[Histogram]:
+        """The histogram of each unit, if it was asked for."""
+        return [record for record in self.one_pass.of_layer(layer.name) if isinstance(record, Histogram)]
+
+    def table(self, need: Need) -> Table:
+        """The table of that name; Unavailable where it cannot be had."""
+        return self._tables[need]()
+
+    def has_table(self, need: Need) -> bool:
+        """Whether the need is a table, not a column."""
+        return need in self._tables
+
+    def units(self, layer: Layer, statistic: str) -> int:
+        """Of how many units the statistic was measured; Unavailable, with the reason, where it could not be."""
+        self.one_pass.of_statistic(layer.name, statistic)
+        return layer.units
+
+    def made(self) -> list[Table]:
+        """Every table that was made by now."""
+        return [table() for table in self._tables.values() if table.done]
+
+    @cached_property
+    def weights(self) -> Numbers:
+        """What the parameters alone say."""
+        return weights(self.model)
+
+    @property
+    def numbers(self) -> Numbers:
+        """Every number of the model that is known by now."""
+        known = dict(self.weights.values)
+        if self.done:
+            known |= {"images": float(self.images)}
+        if self._tables["predictions"].done:
+            known |= self.accuracy.values
+        return Numbers(known)
+
+    @property
+    def accuracy(self) -> Numbers:
+        """Top-1 and top-5, where pictures have labels; DataError where labels are no outputs."""
+        from audit.stream.predictions import accuracy
+
+        return accuracy(self.table("predictions"))
+
+    @property
+    def _makers(self) -> dict[Need, Callable[[], Table]]:
+        return {
+            "predictions": self._predictions,
+            "parameters": self._parameters,
+            "normalisations": self._normalisations,
+            "preprocessing": self._preprocessing,
+            "noise": self._noise,
+        }
+
+    def _predictions(self) -> Table:
+        (record,) = self.one_pass.of_outputs()
+        assert isinstance(record, Table)
+        return record
+
+    def _parameters(self) -> Table:
+        from audit.stream.parameters import parameters
+
+        return parameters(self.model)
+
+    def _normalisations(self) -> Table:
+        from audit.stream.normalisations import normalisations
+
+        return normalisations(self.model)
+
+    def _preprocessing(self) -> Table:
+        from audit.trials.preprocessing import preprocessing
+
+        model, images, labels = self.model, self.data.images, self.one_pass.labels()
+        batch = self._batch
+        return self._kept(
+            "preprocessing",
+            lambda: preprocessing(model, images, labels, self.listener, batch),
+            labels=model.labels,
+        )
+
+    def _noise(self) -> Table:
+        from audit.trials.noise import noise
+
+        model, images, layers, seed = self.model, self.data.images, self.needs.chosen, self.config.audit.seed
+        batch = self._batch
+        return self._kept(
+            "noise", lambda: noise(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
+        )
+
+    @property
+    def _batch(self) -> int:
+        assert self.config.data is not None, "images were opened"
+        return self.config.data.batch
+
+    def _kept(self, name: str, make: Callable[[], Table], **made_by: object) -> Table:
+        """A table of earlier work, or made now and kept."""
+        made = key(table=name, **made_by, **self.made_by)
+        records = self.work.get(made)
+        if records is None:
+            records = [make()]
+            self.work.put(made, records)
+        (table,) = records
+        assert isinstance(table, Table)
+        return table
+
+    def _measured_columns(self, name: str) -> dict[str, Float[np.ndarray, " unit"]]:
+        columns: dict[str, Float[np.ndarray, " unit"]] = {}
+        for record in self.one_pass.of_layer(name):
+            if isinstance(record, Scalars):
+                columns |= record.columns
+            elif isinstance(record, Histogram):
+                from audit.stream.histogram import quantiles
+
+                columns |= quantiles(record)
+        return columns
+
+    @cached_property
+    def _first_filters(self) -> Scalars:
+        first = self.model.outline.first_convolution
+        assert first is not None
+        return first_filters(self.model, first, self.config.audit.seed)

@@ -1,0 +1,21 @@
+"""Config and models -> what can be selected; selected items -> what has to be measured for them, each once."""
+
+from audit.plan.layers import chosen_units
+from audit.plan.needs import Needs, analysis, flaggers, needs, statistics
+from audit.plan.preparation import device, prepare
+from audit.plan.subject import Chosen, Prepared, Subject, pictures
+
+__all__ = [
+    "Chosen",
+    "Needs",
+    "Prepared",
+    "Subject",
+    "analysis",
+    "chosen_units",
+    "device",
+    "flaggers",
+    "needs",
+    "pictures",
+    "prepare",
+    "statistics",
+]

@@ -1,0 +1,99 @@
+"""audit.toml -> its models loaded, their layers chosen, and every mistake that shows before anything is measured."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from audit.config import Config, DataSection, ModelSection, read_partly
+from audit.data.images import SUFFIXES, open_images
+from audit.errors import ConfigError, Problem, SectionError
+from audit.model.load import Model
+from audit.model.load import load as load_model
+from audit.plan.checking import check_problems, subject
+from audit.plan.layers import chosen_layers
+from audit.plan.subject import Prepared
+
+
+def prepare(path: Path) -> Prepared:
+    """Reads audit.toml, loads its models and finds its layers; ConfigError with every mistake there is.
+
+    No picture is read and no code of [data] is run: it is enough that there is something to read or to run.
+    """
+    config, problems = read_partly(path)
+    chosen = device(config.audit.device)
+    if not _is_here(chosen):
+        message = f'device = "{config.audit.device}": this machine has no such device; "auto" takes what there is'
+        problems.append(config.problem(("audit", "device"), message))
+        chosen = torch.device("cpu")
+    models: dict[str, Model] = {}
+    for section in config.models:
+        model, wrong = _loaded(config, section, chosen)
+        models |= {} if model is None else {section.name: model}
+        problems += wrong
+    layers, layer_problems = chosen_layers(config, models)
+    problems += [*layer_problems, *_data_problems(config)]
+    if problems:
+        raise ConfigError(problems)
+    subjects = {name: subject(config, model, layers[name]) for name, model in models.items()}
+    if problems := check_problems(config, subjects):
+        raise ConfigError(problems)
+    return Prepared(config, subjects)
+
+
+def device(name: str) -> torch.device:
+    """The device of that name; "auto" is CUDA where there is one, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
+def _is_here(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return (device.index or 0) < torch.cuda.device_count()
+    return device.type != "mps" or torch.backends.mps.is_available()
+
+
+WEIGHTS = ("checkpoint", "key", "prefix")
+LEFT_OUT = dict.fromkeys(WEIGHTS, WEIGHTS) | {"labels": ("labels",)}
+"""A wrong option -> the options to leave out, so that the rest of the section can be tried too."""
+
+
+def _loaded(config: Config, section: ModelSection, device: torch.device) -> tuple[Model | None, list[Problem]]:
+    """The model, without its weights or labels if these are wrong: its layers can be found all the same."""
+    tried = section
+    problems: list[Problem] = []
+    while True:
+        try:
+            return load_model(tried, config.file.parent, device), problems
+        except SectionError as error:
+            place = (*config.path(section), error.option)
+            problems.append(config.problem(place, f'model "{section.name}": {error}'))
+            if error.option not in LEFT_OUT:
+                return None, problems
+            tried = tried.model_copy(update=dict.fromkeys(LEFT_OUT[error.option]))
+
+
+def _data_problems(config: Config) -> list[Problem]:
+    """What is wrong with [data] as far as that can be told without opening it."""
+    if config.data is None or _leads_somewhere(config.data, config.file.parent):
+        return []
+    try:
+        open_images(config.data, config.file.parent)
+    except SectionError as error:
+        return [config.problem(("data", error.option), str(error))]
+    return []
+
+
+def _leads_somewhere(data: DataSection, folder: Path) -> bool:
+    """Whether there is a picture in the folder, or a file or package that the factory could be in."""
+    if data.folder is not None:
+        root = folder / Path(data.folder).expanduser()
+        return any(path.suffix.lower() in SUFFIXES for path in root.rglob("*"))
+    where = str(data.factory).rpartition(":")[0]
+    if where.endswith(".py"):
+        return (folder / where).is_file()
+    try:
+        return find_spec(where.partition(".")[0]) is not None
+    except ValueError:  # a module that was loaded without a finder
+        return True
