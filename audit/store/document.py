@@ -13,6 +13,7 @@ import numpy as np
 
 from audit.errors import StoreError
 from audit.records import (
+    Claim,
     Field,
     Finding,
     Item,
@@ -28,14 +29,22 @@ from audit.records import (
 )
 from audit.store.sprites import Sheet
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of `results.json`; a file with another is refused."""
 
 AXES = ("value", "image", "y", "x")
 
 
-def encode(report: Report, sheets: Sequence[Sequence[Sheet]], files: Mapping[str, str]) -> str:
-    """The text of `results.json`; `sheets[i]` belong to `report.pictures[i]`, `files` maps file names to SHA-256."""
+def encode(
+    report: Report,
+    sheets: Sequence[Sequence[Sheet]],
+    tables: Sequence[Mapping[str, Any]],
+    files: Mapping[str, str],
+) -> str:
+    """The text of `results.json`.
+
+    `sheets[i]` belong to `report.pictures[i]`, `tables` say what the tables hold, `files` maps file names to SHA-256.
+    """
     document = {
         "schema": SCHEMA,
         "audit": report.audit,
@@ -51,6 +60,9 @@ def encode(report: Report, sheets: Sequence[Sequence[Sheet]], files: Mapping[str
         "scalars": [_scalars(scalars) for scalars in report.scalars],
         "pictures": [_pictures(*pair) for pair in zip(report.pictures, sheets, strict=True)],
         "strongest": [_strongest(strongest) for strongest in report.strongest],
+        "histograms": [{"layer": some.layer, "units": len(some.counts)} for some in report.histograms],
+        "tables": list(tables),
+        "claims": [vars(claim) for claim in report.claims],
         "image_names": {str(int(index)): name for index, name in report.image_names.items()},
         "labels": list(report.labels),
         "files": dict(files),
@@ -87,6 +99,7 @@ def decode(document: Mapping[str, Any], scalars: tuple[Scalars, ...], pictures: 
         scalars=scalars,
         strongest=tuple(_read_strongest(strongest) for strongest in document["strongest"]),
         numbers=Numbers(dict(document["numbers"])),
+        claims=tuple(Claim(**claim) for claim in document["claims"]),
         pictures=pictures,
         image_names={int(index): name for index, name in document["image_names"].items()},
         labels=tuple(document["labels"]),
@@ -178,6 +191,7 @@ def _strongest(strongest: TopK) -> dict[str, Any]:
     arrays = {axis: np.asarray(getattr(strongest, axis)) for axis in AXES}
     return {
         "layer": strongest.layer,
+        "end": strongest.end,
         "shape": list(arrays["value"].shape),
         "dtypes": {axis: str(array.dtype) for axis, array in arrays.items()},
         **{axis: array.tolist() for axis, array in arrays.items()},
@@ -187,7 +201,9 @@ def _strongest(strongest: TopK) -> dict[str, Any]:
 def _read_strongest(strongest: Mapping[str, Any]) -> TopK:
     shape, dtypes = _tuple(strongest["shape"]), strongest["dtypes"]
     arrays = {axis: np.array(strongest[axis], dtype=numeric(dtypes[axis])).reshape(shape) for axis in AXES}
-    return TopK(strongest["layer"], **arrays)
+    if strongest["end"] not in ("strongest", "weakest"):
+        raise ValueError(f"unknown end {strongest['end']!r}")
+    return TopK(strongest["layer"], arrays["value"], arrays["image"], arrays["y"], arrays["x"], strongest["end"])
 
 
 def _pictures(pictures: Pictures, sheets: Sequence[Sheet]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from audit.errors import StoreError
-from audit.records import Pictures, Report
-from audit.store import document, table
+from audit.records import Pictures, Report, Table
+from audit.store import document, table, tables
 from audit.store.sprites import Sheet, read_sheet
-from audit.store.writer import RESULTS, SPRITES, UNITS
+from audit.store.writer import HISTOGRAMS, RESULTS, SPRITES, TABLES, UNITS
 
 
 def read(folder: Path) -> Report:
@@ -27,9 +28,15 @@ def read(folder: Path) -> Report:
         raise StoreError(f"no report in {folder}: there is no readable {RESULTS}; write one with `run`") from error
     try:
         stored = document.parse(text)
-        scalars = table.decode(_checked(folder / UNITS, stored["files"][UNITS]), stored["scalars"])
+        files = stored["files"]
+        scalars = table.decode(_checked(folder / UNITS, files[UNITS]), stored["scalars"])
         pictures = tuple(_pictures(entry, folder / SPRITES) for entry in stored["pictures"])
-        return document.decode(stored, scalars, pictures)
+        histograms = tables.decode_histograms(_checked(folder / HISTOGRAMS, files[HISTOGRAMS]), stored["histograms"])
+        return replace(
+            document.decode(stored, scalars, pictures),
+            histograms=histograms,
+            tables=tuple(_table(entry, folder, files) for entry in stored["tables"]),
+        )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, UnidentifiedImageError, OSError) as error:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
         raise StoreError(f"the report in {folder} is damaged ({reason}): run the audit again") from error
@@ -55,10 +62,15 @@ def _pictures(entry: Mapping[str, Any], sprites: Path) -> Pictures:
     )
 
 
+def _table(entry: Mapping[str, Any], folder: Path, files: Mapping[str, str]) -> Table:
+    name = f"{_plain(entry['name'])}.parquet"
+    return tables.decode(_checked(folder / TABLES / name, files[f"{TABLES}/{name}"]), entry)
+
+
 def _plain(name: str) -> str:
     """`name` if it is nothing but a file name; ValueError if it would lead out of the folder."""
     if name in ("", ".", "..") or any(character in name for character in "/\\:\0"):
-        raise ValueError(f"{name!r} is not the name of a sprite")
+        raise ValueError(f"{name!r} is not the name of a file")
     return name
 
 

@@ -39,7 +39,7 @@ class Work:
             with open(self._path(name), "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 kept = json.loads(arrays["records"].item())
                 return [_record(KINDS[entry[RECORD]], entry, number, arrays) for number, entry in enumerate(kept)]
-        except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile, zlib.error):
+        except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile, NotImplementedError, zlib.error):
             return None
 
     def put(self, name: str, records: Sequence[Made]) -> None:

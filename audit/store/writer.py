@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 
 from audit.errors import StoreError
 from audit.records import Report
-from audit.store import document, table
+from audit.store import document, table, tables
 from audit.store.sprites import write_sheets
 
-RESULTS, UNITS, SPRITES = "results.json", "units.parquet", "sprites"
+RESULTS, UNITS, HISTOGRAMS = "results.json", "units.parquet", "histograms.parquet"
+SPRITES, TABLES = "sprites", "tables"
 RENDERED = ("report.html", "report.pdf")
 
 
@@ -50,32 +51,39 @@ def holds_report(folder: Path) -> bool:
 
 def _fill(report: Report, folder: Path) -> None:
     (folder / SPRITES).mkdir(parents=True)
+    (folder / TABLES).mkdir()
     sheets = [write_sheets(pictures) for pictures in report.pictures]
     for sheet, content in (pair for pairs in sheets for pair in pairs):
         path = folder / SPRITES / sheet.file
         if path.exists():
             raise StoreError(f"two records hold the pictures of {sheet.file}: give one per layer and kind")
         path.write_bytes(content)
-    units = table.encode(report.model, report.scalars)
-    (folder / UNITS).write_bytes(units)
+    files = {UNITS: table.encode(report.model, report.scalars), HISTOGRAMS: tables.encode_histograms(report.histograms)}
+    files |= {f"{TABLES}/{one.name}.parquet": tables.encode(one) for one in report.tables}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
     index = [[sheet for sheet, _ in pairs] for pairs in sheets]
-    digests = {UNITS: hashlib.sha256(units).hexdigest()}
-    (folder / RESULTS).write_text(document.encode(report, index, digests), encoding="ascii")
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    (folder / RESULTS).write_text(
+        document.encode(report, index, [tables.entry(one) for one in report.tables], digests), encoding="ascii"
+    )
 
 
 def _replace(staged: Path, folder: Path, old: Path) -> None:
     for name in RENDERED:
         (folder / name).unlink(missing_ok=True)
-    if (folder / SPRITES).exists():
-        shutil.move(folder / SPRITES, old)
-    os.rename(staged / SPRITES, folder / SPRITES)
-    os.replace(staged / UNITS, folder / UNITS)
-    os.replace(staged / RESULTS, folder / RESULTS)
+    old.mkdir()
+    for name in (SPRITES, TABLES):
+        if (folder / name).exists():
+            shutil.move(folder / name, old / name)
+        os.rename(staged / name, folder / name)
+    for name in (UNITS, HISTOGRAMS, RESULTS):
+        os.replace(staged / name, folder / name)
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file: name a folder for the report")
-    there = [name for name in (RESULTS, UNITS, SPRITES, *RENDERED) if (folder / name).exists()]
+    there = [name for name in (RESULTS, UNITS, HISTOGRAMS, SPRITES, TABLES, *RENDERED) if (folder / name).exists()]
     if there and not holds_report(folder):
         raise StoreError(f"{folder} holds {', '.join(there)} but no report: name another folder, or remove them")

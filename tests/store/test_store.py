@@ -90,7 +90,7 @@ def test_results_are_valid_json_with_null_for_what_is_not_a_number(report: Repor
 
     write(report, tmp_path / "run")
     results = json.loads((tmp_path / "run" / "results.json").read_text(), parse_constant=refuse)
-    assert results["schema"] == SCHEMA == 1
+    assert results["schema"] == SCHEMA == 2
     assert results["outcome"] == report.outcome == "error"
     by_id = {item["id"]: item for item in results["items"]}
     assert len(by_id) == len(report.verdicts)
@@ -237,7 +237,7 @@ def test_a_sprite_outside_of_the_folder_is_not_read(report: Report, tmp_path: Pa
     name = json.loads(results.read_text())["pictures"][0]["sheets"][0]["file"]
     shutil.copy(tmp_path / "run" / "sprites" / name, tmp_path / name)
     results.write_text(results.read_text().replace(f'"{name}"', f'"../../{name}"'))
-    with pytest.raises(StoreError, match="not the name of a sprite"):
+    with pytest.raises(StoreError, match="not the name of a file"):
         read(tmp_path / "run")
 
 
@@ -245,8 +245,10 @@ def test_nothing_is_left_beside_the_report(report: Report, tmp_path: Path) -> No
     write(report, tmp_path / "models" / "run")
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["run"]
     assert sorted(path.name for path in (tmp_path / "models" / "run").iterdir()) == [
+        "histograms.parquet",
         "results.json",
         "sprites",
+        "tables",
         "units.parquet",
     ]
 
@@ -255,7 +257,7 @@ def test_two_writes_are_the_same_bytes(report: Report, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(report, tmp_path / name)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 2 + len(report.pictures)
+    assert len(files) == 3 + len(report.pictures) + len(report.tables)
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
 
 
@@ -265,7 +267,8 @@ def test_a_report_replaces_the_one_before_and_what_was_rendered_from_it(report: 
     for name in ("report.html", "report.pdf", "notes.txt"):
         (folder / name).write_text("old")
     write(with_pictures(tiled("other", 1, 1, (2, 2))), folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "results.json", "sprites", "units.parquet"]
+    there = ["histograms.parquet", "notes.txt", "results.json", "sprites", "tables", "units.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == there
     assert [pictures.layer for pictures in read(folder).pictures] == ["other"]
     assert len(list((folder / "sprites").iterdir())) == 1
 
@@ -314,7 +317,7 @@ def damage(folder: Path, name: str) -> None:
         case "half of the results":
             results.write_text(results.read_text()[:1000])
         case "another version":
-            results.write_text(results.read_text().replace('"schema": 1', '"schema": 2'))
+            results.write_text(results.read_text().replace('"schema": 2', '"schema": 1'))
         case "an unknown outcome":
             results.write_text(results.read_text().replace('"outcome": "skipped"', '"outcome": "waved"'))
         case "a bare NaN":
@@ -330,7 +333,7 @@ def damage(folder: Path, name: str) -> None:
     [
         ("no results", "no report"),
         ("half of the results", "damaged"),
-        ("another version", "has schema 2, this version reads 1"),
+        ("another version", "has schema 1, this version reads 2"),
         ("an unknown outcome", "unknown outcome 'waved'"),
         ("a bare NaN", "NaN is not JSON"),
         ("no table", "units.parquet"),
