@@ -299,7 +299,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "no source of pictures": (
         LEAST + "[data]\nlimit = 3\narguments = { a = 1 }\n",
         [
-            '6:1: [data] has neither "folder" nor "factory": say where the pictures come from',
+            '6:1: [data] has none of "folder", "list", "shards", "factory": say where the pictures come from',
             '8:1: "arguments" are for a "factory", and [data] has none',
         ],
     ),
@@ -368,9 +368,8 @@ WRONG: dict[str, tuple[str, list[str]]] = {
     "a check without what it needs": (
         LEAST + '[[checks]]\ncheck = "accuracy"\ntop = 2\n[[checks]]\nat_most = 1\n',
         [
-            '6:1: [[checks]] needs "at_least": accuracy needed, in percent',
             "8:1: top = 2: needs 1 or 5",
-            '9:1: [[checks]] needs "check": Which check.',
+            '9:1: [[checks]] needs "check": Which check; "defaults" stands for all default checks.',
         ],
     ),
     "names twice": (
@@ -392,12 +391,14 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         LAYER,
         ['1:1: there is no [[models]]: name at least one model to audit, with its "name" and "factory"'],
     ),
-    "nothing to look at": (MODEL, ["1:1: there is nothing to look at: add [[layers]], [[checks]] or both"]),
+    "nothing to look at": (
+        "layers = []\nchecks = []\n" + MODEL,
+        ["1:1: there is nothing to look at: leave out the empty layers and checks to get the default ones"],
+    ),
     "an empty file": (
         "",
         [
             '1:1: there is no [[models]]: name at least one model to audit, with its "name" and "factory"',
-            "1:1: there is nothing to look at: add [[layers]], [[checks]] or both",
         ],
     ),
     "unknown sections": (
@@ -514,8 +515,37 @@ def test_what_is_kept_knows_its_place_in_the_file(partly: Config) -> None:
     assert partly.path(partly.models[0]) == ("models", 1)
     assert partly.path(partly.layers[0]) == ("layers", 1)
     assert partly.path(partly.checks[0]) == ("checks", 1)
-    with pytest.raises(KeyError):
-        partly.path(ModelSection(name="b", factory="nets:b", checkpoint="b.pth"))
+
+
+def test_a_model_and_pictures_are_enough(written: Any) -> None:
+    config = read(written(MODEL + '[data]\nfolder = "photographs"\n'), {})
+    assert [layer.name for layer in config.layers] == ["*"]
+    assert "dead-units" in [chosen.name for chosen in config.checks]
+    assert all(chosen.implied for chosen in config.checks)
+    assert config.path(config.layers[0]) == config.path(config.checks[0]) == ()
+
+
+def test_without_pictures_only_what_the_weights_say_is_implied(written: Any) -> None:
+    config = read(written(MODEL), {})
+    assert config.layers == ()
+    assert all(set(chosen.check.needs) <= {"parameters", "normalisations"} for chosen in config.checks)
+
+
+def test_defaults_stand_for_the_checks_that_the_file_does_not_name(written: Any) -> None:
+    text = '[[checks]]\ncheck = "defaults"\nlayers = "late*"\n[[checks]]\ncheck = "dead-units"\nat_most = 3.0\n'
+    config = read(written(MODEL + '[data]\nfolder = "photographs"\n' + text), {})
+    names = [chosen.name for chosen in config.checks]
+    assert names.count("dead-units") == 1
+    assert "non-finite" in names
+    assert "defaults" not in names
+    for chosen in config.checks:
+        assert chosen.implied == (chosen.name != "dead-units")
+        assert chosen.section.layers == ("*" if chosen.name == "dead-units" else "late*")
+
+
+def test_an_option_of_defaults_is_a_mistake(written: Any) -> None:
+    (line,) = said(written(LEAST + '[[checks]]\ncheck = "defaults"\nat_most = 1\n'))
+    assert "at_most" in line
 
 
 def test_a_problem_found_later_stands_at_its_line(partly: Config) -> None:
@@ -730,7 +760,6 @@ def test_the_schema_takes_a_good_file(validator: Draft202012Validator) -> None:
         "unknown and wrong options of a check",
         "a check without what it needs",
         "no model",
-        "nothing to look at",
         "unknown sections",
         "brackets too few and too many",
     ],
