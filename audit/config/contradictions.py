@@ -6,7 +6,7 @@ from typing import Any
 from audit import registry
 from audit.config.mistakes import Mistake, setting, title
 from audit.config.positions import Place
-from audit.config.sections import ARRAYS, SECTIONS, TABLES, matches
+from audit.config.sections import ARRAYS, SECTIONS, TABLES, DataSection, matches
 from audit.errors import nearest
 
 Tables = dict[str, Any]
@@ -63,11 +63,14 @@ def _nothing_to_do(tables: Tables) -> Iterator[Mistake]:
 def _sources(tables: Tables) -> Iterator[Mistake]:
     if not isinstance(data := tables.get("data"), dict):
         return
-    if "folder" not in data and "factory" not in data:
-        yield Mistake(("data",), '[data] has neither "folder" nor "factory": say where the pictures come from')
-    if "folder" in data and "factory" in data:
-        later = max(("folder", "factory"), key=list(data).index)
-        yield Mistake(("data", later), '[data] has both "folder" and "factory": keep one')
+    named = [f'"{source}"' for source in DataSection.SOURCES if source in data]
+    if not named:
+        known = ", ".join(f'"{source}"' for source in DataSection.SOURCES)
+        yield Mistake(("data",), f"[data] has none of {known}: say where the pictures come from")
+    if len(named) > 1:
+        later = max((source for source in DataSection.SOURCES if source in data), key=list(data).index)
+        both = "both " if len(named) == 2 else ""
+        yield Mistake(("data", later), f"[data] has {both}{', '.join(named[:-1])} and {named[-1]}: keep one")
     if "arguments" in data and "factory" not in data:
         yield Mistake(("data", "arguments"), '"arguments" are for a "factory", and [data] has none')
 

@@ -1,7 +1,7 @@
 """The sections of audit.toml as frozen values: their keys, types, defaults and meanings."""
 
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -130,10 +130,20 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    """The pictures that the models are shown: exactly one of `folder` and `factory`, which `read` sees to."""
+    """The pictures that the models are shown: exactly one of `folder`, `list`, `shards` and `factory`."""
+
+    SOURCES: ClassVar[tuple[str, ...]] = ("folder", "list", "shards", "factory")
 
     folder: Text | None = Field(
         None, description="Pictures, or one folder of pictures per class, relative to this file."
+    )
+    list: Text | None = Field(
+        None, description='A CSV file with a column "path" and perhaps "label"; other columns become attributes.'
+    )
+    shards: Globs | None = Field(
+        None,
+        description="Tar shards in webdataset's layout: paths or fsspec addresses, with {0000..0012}, {a,b} and globs.",
+        examples=["train-{0000..0012}.tar", "s3://bucket/validation-*.tar"],
     )
     factory: Function | None = Field(
         None,
@@ -142,6 +152,9 @@ class DataSection(Section):
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
     limit: Positive | None = Field(None, description="Use this many pictures, evenly spread over the whole.")
     batch: Positive = Field(32, description="Pictures per forward pass.")
+    damaged: float = Field(
+        1.0, ge=0, le=100, description="Percent of the pictures that may be damaged; with more the run fails."
+    )
 
 
 class LayerSection(Section):

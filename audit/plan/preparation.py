@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from audit.config import Config, DataSection, ModelSection, read_partly
-from audit.data.images import SUFFIXES, open_images
+from audit.data.images import leads_somewhere, open_images
 from audit.errors import ConfigError, Problem, SectionError
 from audit.model.load import Model
 from audit.model.load import load as load_model
@@ -86,10 +86,9 @@ def _data_problems(config: Config) -> list[Problem]:
 
 
 def _leads_somewhere(data: DataSection, folder: Path) -> bool:
-    """Whether there is a picture in the folder, or a file or package that the factory could be in."""
-    if data.folder is not None:
-        root = folder / Path(data.folder).expanduser()
-        return any(path.suffix.lower() in SUFFIXES for path in root.rglob("*"))
+    """Whether there are files where [data] says, or a file or package that the factory could be in."""
+    if data.factory is None:
+        return leads_somewhere(data, folder)
     where = str(data.factory).rpartition(":")[0]
     if where.endswith(".py"):
         return (folder / where).is_file()
