@@ -93,6 +93,8 @@ class Measurement:
     def numbers(self) -> Numbers:
         """Every number of the model that is known by now."""
         known = dict(self.weights.values)
+        if self.model.claimed_top1 is not None:
+            known["claimed_top1"] = self.model.claimed_top1
         if self.done:
             known |= {"images": float(self.images)}
         if self._tables["predictions"].done:

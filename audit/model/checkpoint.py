@@ -9,6 +9,7 @@ import mmap
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from audit.model.factory import neighbours
 State = dict[str, Tensor]
 
 ENDINGS = (".pth", ".pt", ".th", ".tar", ".bin", ".ckpt", ".safetensors")
+CLAIMS = ("best_prec1", "best_acc1", "best_top1", "best_acc", "best_accuracy", "prec1", "acc1", "top1", "val_acc")
+"""Names under which training scripts keep the accuracy reached on their validation pictures, the best ones first."""
 USUAL_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params")
 LEGACY_PICKLES = ("magic number", "protocol", "machine", "object", "names of its storages")
 DEEPEST = 3  # dicts inside dicts that are looked into
@@ -29,8 +32,16 @@ LARGEST_HEADER = 100_000_000  # of a safetensors file, its own bound
 HARMLESS = ("torch._utils.", "torch._tensor.", "torch.storage.", "collections.OrderedDict", "collections.Counter")
 
 
-def read_checkpoint(path: Path, key: str | None = None) -> State:
-    """The state dict in a .pth, .pt, .th, .tar or .safetensors file, on the CPU; `key` names where it is, dotted.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state dict, and the top-1 accuracy in percent that the file itself claims, if it does."""
+
+    state: State
+    claimed_top1: float | None
+
+
+def read_checkpoint(path: Path, key: str | None = None) -> Checkpoint:
+    """What a .pth, .pt, .th, .tar or .safetensors file holds, on the CPU; `key` names where the state dict is, dotted.
 
     Raises SectionError("checkpoint") for a file that is missing, damaged, unsafe or no state dict, and
     SectionError("key") if `key` is not there, or is needed to choose.
@@ -41,7 +52,7 @@ def read_checkpoint(path: Path, key: str | None = None) -> State:
     content = _READERS[kind](path)
     state = _chosen(content, key, path.name)
     _refuse_odd_tensors(state, path.name)
-    return state
+    return Checkpoint(state, _claimed(content))
 
 
 def _kind(path: Path) -> str:
@@ -232,6 +243,17 @@ def _chosen(content: Mapping[Any, Any], key: str | None, file: str) -> State:
     if there_is:
         raise SectionError("key", f"{file} has several state dicts: {', '.join(there_is)}; choose one by key")
     return _tensors_only(content, file, None)
+
+
+def _claimed(content: Mapping[Any, Any]) -> float | None:
+    """The accuracy that a training script left beside the weights, in percent; up to 1 it is taken for a share."""
+    for name in CLAIMS:
+        value = content.get(name)
+        if isinstance(value, Tensor) and value.numel() == 1:
+            value = value.item()
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100:
+            return float(value) if value > 1 else 100 * float(value)
+    return None
 
 
 def _states(content: Mapping[Any, Any], path: tuple[str, ...]) -> Iterator[tuple[str, State]]:

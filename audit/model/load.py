@@ -30,7 +30,7 @@ class Model:
 
     `mean` and `std` are those of pictures scaled to 0..1. `labels` name the outputs in order, or are empty. `digest` is
     the SHA-256 of what made the network: factory, arguments, the file of a `file.py` factory, every name, shape, type
-    and number.
+    and number. `claimed_top1` is the accuracy in percent that the checkpoint says of itself.
     """
 
     section: ModelSection
@@ -41,6 +41,7 @@ class Model:
     device: torch.device
     mean: Float[Tensor, "channel 1 1"]
     std: Float[Tensor, "channel 1 1"]
+    claimed_top1: float | None = None
 
 
 def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
@@ -50,17 +51,19 @@ def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
     """
     mean, std = (_per_channel(numbers, section.input[0], device) for numbers in (section.mean, section.std))
     network = _network(section, folder).eval().requires_grad_(False)
+    claimed = None
     if section.checkpoint is not None:
         path = folder / section.checkpoint
-        state = read_checkpoint(path, section.key)
-        _load_state(network, _without_prefix(state, section.prefix), path.name)
+        checkpoint = read_checkpoint(path, section.key)
+        _load_state(network, _without_prefix(checkpoint.state, section.prefix), path.name)
+        claimed = checkpoint.claimed_top1
     try:
         network = network.to(device)
     except RuntimeError as error:
         raise SectionError("factory", f'"{section.factory}" cannot be moved to {device}: {error}') from error
     sketch = outline(network, section.input)
     labels = _labels(section, folder, sketch)
-    return Model(section, network, sketch, labels, _digest(section, folder, network), device, mean, std)
+    return Model(section, network, sketch, labels, _digest(section, folder, network), device, mean, std, claimed)
 
 
 def _per_channel(

@@ -40,7 +40,7 @@ def test_a_state_dict_comes_back_whatever_its_file_is_called(
 ) -> None:
     path = tmp_path / f"weights.{ending}"
     save(STATE, path)
-    state = read_checkpoint(path)
+    state = read_checkpoint(path).state
     assert list(state) == (sorted(STATE) if save is save_file else list(STATE))
     for name, value in STATE.items():
         torch.testing.assert_close(state[name], value, rtol=0, atol=0, equal_nan=True)
@@ -61,7 +61,7 @@ def test_a_state_dict_comes_back_whatever_its_file_is_called(
 def test_a_nested_state_dict_is_found(tmp_path: Path, content: dict[str, Any], key: str | None) -> None:
     path = tmp_path / "weights.pth"
     torch.save(content, path)
-    assert list(read_checkpoint(path, key)) == list(STATE)
+    assert list(read_checkpoint(path, key).state) == list(STATE)
 
 
 def test_several_state_dicts_need_a_key(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_views_and_shared_tensors_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "shared.pth"
     whole = torch.arange(12.0).reshape(3, 4)
     torch.save({"a": whole, "b": whole, "row": whole[1], "turned": whole.T}, path)
-    state = read_checkpoint(path)
+    state = read_checkpoint(path).state
     assert torch.equal(state["turned"], whole.T)
     assert torch.equal(state["row"], whole[1])
 
@@ -241,3 +241,22 @@ def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     torch.save(STATE, tmp_path / "resnet20.pth")
     assert 'did you mean "resnet20.pth"' in refused(tmp_path / "resnet_20.pth")
     assert 'no folder "weights" either' in refused(tmp_path / "weights" / "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("beside", "claimed"),
+    [
+        ({"best_prec1": 91.78}, 91.78),
+        ({"best_acc1": torch.tensor(76.1)}, pytest.approx(76.1)),
+        ({"val_acc": 0.5, "best_acc": 0.75}, 75.0),
+        ({"best_prec1": float("nan")}, None),
+        ({"best_prec1": True}, None),
+        ({"epoch": 90}, None),
+    ],
+)
+def test_the_accuracy_that_a_checkpoint_claims_is_read(
+    beside: dict[str, object], claimed: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "claims.pth"
+    torch.save({"state_dict": STATE, **beside}, path)
+    assert read_checkpoint(path).claimed_top1 == claimed
