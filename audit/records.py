@@ -43,7 +43,7 @@ class Layer:
     `kind` is the module's class ("Conv2d") or the function's name ("relu").
     `rectifier`: the output is never negative because a ReLU made it. `activation`: the layer that rectifies this
     layer's output (itself if it is a rectifier), or None. `field` is None where every unit sees the whole input.
-    `layout` names the axes of the raw output ("image y x unit"); None: image, unit, then positions.
+    `layout` names the axes of the raw output ("image position unit"); None: image, unit, then positions.
     """
 
     name: str

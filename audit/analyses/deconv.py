@@ -94,7 +94,7 @@ def deconvolve(
     chosen: list[Tensor] = []
 
     def visit(_: str, output: Tensor) -> None:
-        chosen.append(maps(output)[rows, unit, y, x])
+        chosen.append(maps(output, layer.layout)[rows, unit, y, x])
 
     with exact_arithmetic():
         with Observer(model.network, (layer.name,), visit, before_rectifier=True) as observer:

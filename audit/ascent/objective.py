@@ -27,7 +27,7 @@ def activations_at(network: nn.Module, layer: Layer, position: tuple[int, int]) 
     own = precision(network)
 
     def visit(_: str, output: Tensor) -> None:
-        seen.append(maps(output)[:, :, y, x].clone())  # a later in-place ReLU must not reach it
+        seen.append(maps(output, layer.layout)[:, :, y, x].clone())  # a later in-place ReLU must not reach it
 
     with Observer(network, [layer.name], visit, before_rectifier=layer.rectifier) as observer:
 

@@ -1,9 +1,9 @@
 """A forward pass -> the name and the output of every layer, the moment it exists; the network is left as it was."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
 from jaxtyping import Float
@@ -21,12 +21,14 @@ ACTIVATIONS = frozenset(
 NORMALISATIONS = frozenset(
     {"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm", "local_response_norm"}
 )
+MAIN = frozenset({"logits", "out"})
+"""Names of the output, among several, that is the network's answer."""
 JOINS = frozenset({"cat", "concat", "concatenate"})
 
 
 @dataclass(frozen=True)
 class Call:
-    """One execution of a layer: `output` is what it returned, `before` the same before a ReLU cut it off (or None).
+    """One tensor that a layer returned: `output`, and `before`, the same before a ReLU cut it off (or None).
 
     `module` is None for a functional activation; `kind` is the module's class or the function's name.
     """
@@ -35,7 +37,7 @@ class Call:
     kind: str
     module: nn.Module | None
     inputs: tuple[object, ...]
-    output: object
+    output: Tensor
     before: Tensor | None
 
 
@@ -47,7 +49,8 @@ class Execution:
 
     A module's call has the module's path, a functional activation the path of the module that calls it and its own
     name ("layer1.0.relu", at the root "relu"; "layer1.0.functional_relu" where a module has the first name). Later
-    calls of a name end in #2, #3. Functions inside torch.nn's own leaves are no layers: nn.ReLU is already one.
+    calls of a name end in #2, #3. Functions inside torch.nn's own leaves are no layers: nn.ReLU is already one. Of a
+    tuple, dict or dataclass each tensor is a layer: "block:0", "output:logits", "decoder#2:past:1".
     """
 
     def __init__(self, network: nn.Module, modules: Collection[str] | None = None, *, functions: bool = True):
@@ -63,6 +66,9 @@ class Execution:
 
     def reached(self, call: Call) -> None:
         """A layer's output exists; raising `Stop` ends the forward pass here."""
+
+    def returned_parts(self, name: str, output: object, parts: Collection[str]) -> None:
+        """The layer `name` returned no tensor, but several, of these names; called before `reached` is for each."""
 
     def rectifies(self, name: str, value: Tensor) -> None:
         """The layer `name` is about to cut `value` off at zero."""
@@ -102,9 +108,13 @@ class Execution:
 
     def _leave(self, module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
         name, _ = self._open.pop()
-        before = self._before_of(output) if isinstance(output, Tensor) else None
+        parts = dict(parts_of(name, output))
         self._quiet = True  # what a listener computes is no part of the network
-        self.reached(Call(name, type(module).__name__, module, inputs, output, before))
+        if not isinstance(output, Tensor):
+            self.returned_parts(name, output, parts)
+        for part in _main_last(parts) if module is self._network else parts:
+            value = parts[part]
+            self.reached(Call(part, type(module).__name__, module, inputs, value, self._before_of(value)))
         self._quiet = False
 
     def _numbered(self, name: str) -> str:
@@ -185,7 +195,7 @@ class Observer(Execution):
     ):
         modules = dict(network.named_modules())
         modules[root_name(network)] = network
-        paths = {name.partition("#")[0] for name in names}
+        paths = {path_of(name, modules) for name in names}
         functional = not paths <= modules.keys()
         rectified = before_rectifier and any(_may_end_rectified(modules[path]) for path in paths & modules.keys())
         super().__init__(network, paths, functions=functional or rectified)
@@ -197,7 +207,7 @@ class Observer(Execution):
     def run(self, images: Float[Tensor, "image channel y x"]) -> None:
         """Runs the network on `images` up to the last named layer.
 
-        Raises Unavailable if a named layer is not executed or its output is no tensor.
+        Raises Unavailable if a named layer is not executed, or returns several tensors and none was chosen.
         """
         self._pending = set(self._asked)
         if self._pending:
@@ -208,13 +218,16 @@ class Observer(Execution):
     def reached(self, call: Call) -> None:
         if call.name not in self._pending:
             return
-        if not isinstance(call.output, Tensor):
-            raise Unavailable(f'layer "{call.name}" returns a {type(call.output).__name__}, not a tensor')
         before = call.before if self._before_rectifier else None
         self._visit(call.name, call.output if before is None else before)
         self._pending.discard(call.name)
         if not self._pending:
             raise Stop
+
+    def returned_parts(self, name: str, output: object, parts: Collection[str]) -> None:
+        if name in self._pending:
+            there_is = f"there is: {', '.join(parts)}" if parts else "nor any tensor in it"
+            raise Unavailable(f'layer "{name}" returns a {type(output).__name__}, not a tensor; {there_is}')
 
     def _unmet(self, name: str) -> str:
         there_is = [path for path in self._names if path != name]
@@ -229,6 +242,37 @@ def root_name(network: nn.Module) -> str:
     """The name of the network's own output, where no layer inside it has it."""
     children = {path for path, _ in network.named_modules()}
     return next(name for name in ("output", "network", "network.output") if name not in children)
+
+
+def path_of(name: str, modules: Collection[str]) -> str:
+    """The module of a layer's name: without the part of its output, without the number of the call."""
+    without_part = name if name in modules else name.partition(":")[0]
+    return without_part if without_part in modules else without_part.partition("#")[0]
+
+
+def parts_of(name: str, output: object) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of what a layer returned, and their names; a tensor alone has the layer's own."""
+    if isinstance(output, Tensor):
+        yield name, output
+        return
+    for key, value in _members(output):
+        yield from parts_of(f"{name}:{key}", value)
+
+
+def _members(output: object) -> Iterable[tuple[object, object]]:
+    if isinstance(output, Mapping):
+        return output.items()
+    if is_dataclass(output):
+        return [(field.name, getattr(output, field.name)) for field in fields(output)]
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return zip(output._fields, output, strict=True)
+    return enumerate(output) if isinstance(output, (tuple, list)) else ()
+
+
+def _main_last(parts: Collection[str]) -> list[str]:
+    """The first one, or the one that is named so, stands for the network: it comes last, the others before it."""
+    backwards = list(reversed(list(parts)))
+    return sorted(backwards, key=lambda part: part.rpartition(":")[2] in MAIN)
 
 
 def version(value: Tensor) -> int:

@@ -1,9 +1,10 @@
 """Every operator that torch executes inside a `with` -> one method, which runs it or something else."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -26,3 +27,21 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _should_skip_dynamo(cls) -> bool:
         """Otherwise torch imports its compiler at the first operator, which takes seconds, only to keep it out."""
         return False
+
+
+def arguments(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an operator by their names in its schema, defaults filled in."""
+    schema = operator._schema.arguments
+    given = dict(zip((argument.name for argument in schema), args, strict=False)) | dict(kwargs)
+    return {argument.name: argument.default_value for argument in schema} | given
+
+
+def tensors(values: object) -> Iterable[Tensor]:
+    """Every tensor in nested tuples, lists and mappings, in their order."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, (tuple, list)):
+        for value in values:
+            yield from tensors(value)
+    elif isinstance(values, Mapping):
+        yield from tensors(list(values.values()))

@@ -1,6 +1,6 @@
 """A network -> its outline: one dry forward pass that finds every layer whose output can be looked at."""
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,23 +10,27 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.errors import SectionError
 from audit.model.hooks import Call, Execution, version
+from audit.model.layout import DRY_IMAGES, Layouts
 from audit.model.receptive_field import Fields
 from audit.records import Layer, Outline
 
-DRY_IMAGES = 2  # with one image, a positional embedding [1, token, channel] would look like a batch
+PLAIN = ("image", "unit")
+ORDER = {"image": 0, "unit": 1}
 
 
 def outline(network: nn.Module, input_shape: tuple[int, int, int]) -> Outline:
     """Every layer that is executed for an image of `input_shape` (channels, y, x), in the order of execution.
 
     The dry pass is made with zeros, since shapes do not depend on values, with gradients off and in the mode that the
-    network is in. A layer is a module or a functional activation that returns floating point numbers
-    [image, unit, y, x], [image, token, unit] or [image, unit]; the last one is the network's own output, added as
-    "output" if no layer inside it is that. Raises SectionError("input") with the network's own words if the pass fails.
+    network is in. A layer is what a module or a functional activation returns, or a part of that, if it is floating
+    point numbers with an axis of images and one of units, wherever they are; the last layer is the network's own
+    output, added as "output" if no layer inside it is that. Of several outputs it is the first, or the one called
+    "logits" or "out". Raises SectionError("input") with the network's own words if the pass fails.
     """
     images = _blank(network, input_shape)
     fields = Fields(images)
-    with torch.no_grad(), fields, _Sketch(network, fields) as sketch:
+    layouts = Layouts(images, fields)
+    with torch.no_grad(), fields, layouts, _Sketch(network, fields, layouts) as sketch:
         try:
             sketch.run(images)
         except Exception as error:
@@ -36,19 +40,29 @@ def outline(network: nn.Module, input_shape: tuple[int, int, int]) -> Outline:
     return Outline(input_shape, tuple(sketch.finished()))
 
 
-def maps(output: Tensor) -> Float[Tensor, "image unit y x"]:
-    """A layer's raw output as maps of its units, without a copy; the one place that says which axis the units are.
+def maps(output: Tensor, layout: str | None = None) -> Float[Tensor, "image unit y x"]:
+    """A layer's raw output as maps of its units, without a copy; the one place that makes them.
 
-    [image, unit, y, x] as it is; [image, unit] has one position; [image, token, unit] has a column of tokens (y).
+    `layout` is the layer's: "image", "unit" or "position" for each axis; None is (image, unit, positions). Positions
+    along one axis, as of tokens, are a column; along three or more, all but the last are the rows. Several axes of
+    units are one (both may take a copy). Raises ValueError if the output has other axes than the layout.
     """
-    match output.dim():
-        case 2:
-            return output[:, :, None, None]
-        case 3:
-            return output.transpose(1, 2)[:, :, :, None]
-        case 4:
-            return output
-    raise ValueError(f"an output of shape {tuple(output.shape)} has no maps; 2, 3 or 4 axes have")
+    words = _words(layout, output)
+    order = sorted(range(len(words)), key=lambda axis: ORDER.get(words[axis], 2))
+    units = words.count("unit")
+    moved = output if order == list(range(len(words))) else output.permute(order)
+    moved = moved if units == 1 else moved.flatten(1, units)
+    while moved.dim() < 4:
+        moved = moved.unsqueeze(-1)
+    return moved if moved.dim() == 4 else moved.flatten(2, -2)
+
+
+def _words(layout: str | None, output: Tensor) -> Sequence[str]:
+    words = (*PLAIN, *["position"] * (output.dim() - 2)) if layout is None else tuple(layout.split())
+    if len(words) != output.dim():
+        shown = layout or " ".join(PLAIN)
+        raise ValueError(f"an output of shape {tuple(output.shape)} has not the axes ({shown}), and so no maps")
+    return words
 
 
 @dataclass(frozen=True)
@@ -71,10 +85,10 @@ class _Produced:
 class _Sketch(Execution):
     """Collects a Layer for every call, and which layer rectifies which."""
 
-    def __init__(self, network: nn.Module, fields: Fields):
+    def __init__(self, network: nn.Module, fields: Fields, layouts: Layouts):
         super().__init__(network)
         self.layers: list[Layer] = []
-        self._fields = fields
+        self._fields, self._layouts = fields, layouts
         # tensor -> its version then, and the layers whose output it is, normalised or not
         self._made_by: MutableMapping[Tensor, tuple[int, list[str]]] = WeakTensorKeyDictionary()
         self._activation: dict[str, str] = {}
@@ -91,23 +105,28 @@ class _Sketch(Execution):
         output = call.output
         if call.module is not None and "Norm" in call.kind and call.inputs and isinstance(call.inputs[0], Tensor):
             self._hand_on(call.inputs[0], output)
-        if not isinstance(output, Tensor) or not _is_layer(output):
+        words = self._layouts.of(output) if _is_numbers(output) else None
+        if words is None:
             return
         if call.module is self._network and self._last is not None and self._last.still_is(output):
             return
         self._last = _Produced(output, version(output))
         self._add(output, [call.name])
+        self.layers.append(self._layer(call, words))
+
+    def _layer(self, call: Call, words: tuple[str, ...]) -> Layer:
+        layout = None if words[:2] == PLAIN and "unit" not in words[2:] else " ".join(words)
+        units = maps(call.output, layout)
         rectifier = call.before is not None
-        self.layers.append(
-            Layer(
-                call.name,
-                call.kind,
-                _shape(output),
-                0 if call.module is None else sum(p.numel() for p in call.module.parameters()),
-                rectifier,
-                call.name if rectifier else None,
-                self._fields.of(output) if output.dim() == 4 else None,
-            )
+        return Layer(
+            call.name,
+            call.kind,
+            tuple(units.shape[1:] if "position" in words else units.shape[1:2]),
+            0 if call.module is None else sum(p.numel() for p in call.module.parameters()),
+            rectifier,
+            call.name if rectifier else None,
+            self._fields.of(units),
+            layout,
         )
 
     def rectifies(self, name: str, value: Tensor) -> None:
@@ -129,14 +148,8 @@ class _Sketch(Execution):
         self._made_by[value] = (version(value), self._makers(value) + names)
 
 
-def _is_layer(output: Tensor) -> bool:
-    right_axes = 2 <= output.dim() <= 4 and output.shape[0] == DRY_IMAGES
-    return right_axes and output.is_floating_point() and output.numel() > 0
-
-
-def _shape(output: Tensor) -> tuple[int, ...]:
-    _, units, y, x = maps(output).shape
-    return (units,) if output.dim() == 2 else (units, y, x)
+def _is_numbers(output: Tensor) -> bool:
+    return output.is_floating_point() and output.numel() > 0
 
 
 def _blank(network: nn.Module, input_shape: tuple[int, int, int]) -> Float[Tensor, "image channel y x"]:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from audit.model.operators import Operators
+from audit.model.operators import Operators, arguments, tensors
 from audit.records import Field
 
 
@@ -111,13 +111,13 @@ class Fields:
         if seen is not None:
             for value in _written_to(operator, args, kwargs):
                 self._overwrite(value)
-            for value in _tensors(result):
+            for value in tensors(result):
                 self.tell(value, seen)
         return result
 
     def _result(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Seen | None:
         """What the result sees; asked before the operator runs, which may change its arguments."""
-        inputs = list(_tensors((args, kwargs)))
+        inputs = list(tensors((args, kwargs)))
         seen = [self.seen(value) for value in inputs]
         known = [axes for axes in seen if axes is not None]
         name = operator.overloadpacket.__name__
@@ -162,7 +162,7 @@ class _Linear(TorchFunctionMode):
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         if func is F.linear:
-            value, *others = _tensors((args, kwargs))
+            value, *others = tensors((args, kwargs))
             seen = self._fields.seen(value)
             fixed = all(self._fields.seen(other) is None for other in others)
             if fixed and isinstance(seen, tuple) and seen[-1] is None:
@@ -174,9 +174,7 @@ class _Call:
     """The arguments of an operator by their names in its schema, defaults filled in."""
 
     def __init__(self, fields: Fields, operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]):
-        schema = operator._schema.arguments
-        given = dict(zip((argument.name for argument in schema), args, strict=False)) | dict(kwargs)
-        self._values = {argument.name: argument.default_value for argument in schema} | given
+        self._values = arguments(operator, args, kwargs)
         self._fields = fields
         self.name: str = operator.overloadpacket.__name__
 
@@ -195,7 +193,7 @@ class _Call:
     def axes(self) -> Axes:
         """Axes of the main input; the other tensors (weights) must not depend on the images."""
         others = [value for name, value in self._values.items() if name not in ("self", "input")]
-        if any(self._fields.seen(value) is not None for value in _tensors(others)):
+        if any(self._fields.seen(value) is not None for value in tensors(others)):
             raise Global
         return self.axes_of(self.input)
 
@@ -295,8 +293,8 @@ def _reduction(call: _Call) -> Axes:
 
 
 def _cat(call: _Call) -> Axes:
-    tensors, dim = call["tensors"], call["dim"]
-    axes = _elementwise(tensors, [call._fields.seen(value) for value in tensors], ignoring=dim)
+    parts, dim = call["tensors"], call["dim"]
+    axes = _elementwise(parts, [call._fields.seen(value) for value in parts], ignoring=dim)
     _require_none([axes[dim]])
     return axes
 
@@ -472,20 +470,9 @@ def _is_pointwise(operator: Any, name: str) -> bool:
 
 
 def _written_to(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
-    arguments = operator._schema.arguments
-    given = dict(zip((argument.name for argument in arguments), args, strict=False)) | dict(kwargs)
-    written = [argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write]
-    return list(_tensors([given.get(name) for name in written]))
-
-
-def _tensors(values: object) -> Iterable[Tensor]:
-    if isinstance(values, Tensor):
-        yield values
-    elif isinstance(values, (tuple, list)):
-        for value in values:
-            yield from _tensors(value)
-    elif isinstance(values, Mapping):
-        yield from _tensors(list(values.values()))
+    given = arguments(operator, args, kwargs)
+    written = [each.name for each in operator._schema.arguments if each.alias_info and each.alias_info.is_write]
+    return list(tensors([given[name] for name in written]))
 
 
 def _per_axis(value: int | Sequence[int], n: int) -> list[int]:

@@ -27,9 +27,10 @@ def sweep(
     Returns the records per layer, in the order of its reducers. Nothing is kept of the activations themselves.
     """
     indices = torch.arange(0)
+    layouts = {layer.name: layer.layout for layer in model.outline.layers}
 
     def visit(layer: str, output: Tensor) -> None:
-        activations = Activations(maps(output), indices)
+        activations = Activations(maps(output, layouts[layer]), indices)
         for reducer in reducers[layer]:
             reducer.update(activations)
 

@@ -1,5 +1,7 @@
 """Outlines of published and of awkward networks."""
 
+import itertools
+
 import pytest
 import torch
 import torchvision
@@ -144,14 +146,35 @@ def test_tokens_are_a_column_of_maps() -> None:
     assert found["output"].shape == (8,)
 
 
-def test_maps_are_views() -> None:
-    for shape, as_maps in [((2, 5), (2, 5, 1, 1)), ((2, 7, 5), (2, 5, 7, 1)), ((2, 5, 3, 4), (2, 5, 3, 4))]:
-        output = torch.randn(shape)
-        assert maps(output).shape == as_maps
-        assert maps(output).data_ptr() == output.data_ptr()
-    assert torch.equal(maps(torch.arange(6.0).reshape(1, 2, 3))[0, 1, :, 0], torch.tensor([1.0, 4.0]))
-    with pytest.raises(ValueError, match="no maps"):
-        maps(torch.zeros(2, 2, 2, 2, 2))
+@pytest.mark.parametrize(
+    ("shape", "layout", "as_maps"),
+    [
+        ((2, 5), None, (2, 5, 1, 1)),
+        ((2, 5, 3), None, (2, 5, 3, 1)),
+        ((2, 5, 3, 4), None, (2, 5, 3, 4)),
+        ((2, 5, 3, 4, 6), None, (2, 5, 12, 6)),
+        ((2, 7, 5), "image position unit", (2, 5, 7, 1)),
+        ((7, 2, 5), "position image unit", (2, 5, 7, 1)),
+        ((2, 3, 4, 5), "image position position unit", (2, 5, 3, 4)),
+        ((2, 4, 3, 5), "image unit unit position", (2, 12, 5, 1)),
+    ],
+)
+def test_maps_are_views(shape: tuple[int, ...], layout: str | None, as_maps: tuple[int, ...]) -> None:
+    output = torch.randn(shape)
+    assert maps(output, layout).shape == as_maps
+    assert maps(output, layout).data_ptr() == output.data_ptr()
+
+
+def test_every_number_has_its_place_in_the_maps() -> None:
+    output = torch.arange(2 * 3 * 4 * 5 * 6).reshape(2, 3, 4, 5, 6).float()  # image, head, time, x, unit
+    found = maps(output, "image unit position position unit")
+    for image, head, time, x, unit in itertools.product(*map(range, output.shape)):
+        assert found[image, head * 6 + unit, time, x] == output[image, head, time, x, unit]
+
+
+def test_maps_of_an_output_with_other_axes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 2, 2\) has not the axes \(image unit\), and so no maps"):
+        maps(torch.zeros(2, 2, 2), "image unit")
 
 
 def test_outputs_that_are_no_pictures_of_units_are_left_out() -> None:
@@ -161,11 +184,13 @@ def test_outputs_that_are_no_pictures_of_units_are_left_out() -> None:
             self.whole = nn.Identity()
             self.head = nn.Linear(4, 3)
 
-        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        def forward(self, x: Tensor) -> Tensor:
             self.whole(torch.zeros(1, 9))
-            self.whole(torch.zeros(2, 9, dtype=torch.int64))
-            self.whole(torch.zeros(2, 3, 3, 3, 3))
-            return self.head(x.mean((2, 3))), x
+            self.whole((x * 0).int())
+            self.whole(x.unflatten(2, (2, 4)).transpose(1, 2).flatten(0, 1))  # halves of images
+            self.whole(x.mean((1, 2, 3)))
+            self.whole([1.0, None])
+            return self.head(x.mean((2, 3)))
 
     assert list(layers(Odd(), (4, 8, 8))) == ["head"]
 

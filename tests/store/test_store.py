@@ -389,7 +389,7 @@ def test_a_name_that_is_no_utf8_is_stored(tmp_path: Path) -> None:
     assert pyarrow.parquet.read_table(tmp_path / "run" / "units.parquet")["layer"].to_pylist() == ["l?", "l?"]
 
 
-@pytest.mark.parametrize("layout", [None, "image y x unit"])
+@pytest.mark.parametrize("layout", [None, "image position position unit"])
 def test_the_axes_of_a_layer_are_stored(layout: str | None, tmp_path: Path) -> None:
     layer = Layer("inner:0", "Linear", (4, 3, 3), 20, False, None, None, layout)
     report = Report("x", "m", Outline((1, 1, 1), (layer,)), ())
