@@ -1,0 +1,1 @@
+"""Pictures changed on purpose -> what the model makes of them."""

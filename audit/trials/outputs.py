@@ -1,0 +1,78 @@
+"""Pictures and a way to show them -> the label that a model gives each, and how sure it is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from audit.errors import Unavailable
+from audit.model.hooks import Observer
+from audit.model.load import Model
+from audit.model.outline import maps
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of pictures, by their indices; `predicted` is -1 where an output is NaN or infinite.
+
+    `confidence` is the largest probability of a picture, `entropy` that of all its probabilities, in nats.
+    """
+
+    images: Int[np.ndarray, " image"]
+    predicted: Int[np.ndarray, " image"]
+    confidence: Float[np.ndarray, " image"]
+    entropy: Float[np.ndarray, " image"]
+
+    def then(self, later: "Answers") -> "Answers":
+        """These, and the answers to other pictures after them."""
+        return Answers(*(np.concatenate((getattr(self, name), getattr(later, name))) for name in _COLUMNS))
+
+    def right(self, labels: Mapping[int, int]) -> Bool[np.ndarray, " image"]:
+        """Whether each picture's label is the strongest output; a picture without a label is not right."""
+        truth = [labels.get(image, -2) for image in self.images.tolist()]
+        return np.asarray(self.predicted == np.array(truth, dtype=np.int64))
+
+
+_COLUMNS = ("images", "predicted", "confidence", "entropy")
+
+
+def spread(indices: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the indices, evenly spread over them."""
+    count = min(count, len(indices))
+    return [indices[place * len(indices) // count] for place in range(count)]
+
+
+def scores(observer: Observer, seen: list[Tensor], images: Float[Tensor, "image channel y x"]) -> Tensor:
+    """The outputs (image, class) of pictures that are already normalised; `seen` is what the observer fills."""
+    seen.clear()
+    observer.run(images)
+    return seen[0]
+
+
+@contextmanager
+def watched(model: Model) -> Iterator[tuple[Observer, list[Tensor]]]:
+    """An observer of the outputs and the list that it fills; Unavailable where the outputs are no classes."""
+    last, seen = model.outline.layers[-1], list[Tensor]()
+    if last.map_size != (1, 1):
+        raise Unavailable(f'the outputs "{last.name}" are maps of {last.map_size}, one number per class is needed')
+    with Observer(model.network, [last.name], lambda _, output: seen.append(maps(output).flatten(1))) as observer:
+        yield observer, seen
+
+
+def probabilities(outputs: Float[Tensor, "image class"]) -> Float[Tensor, "image class"]:
+    """Softmax of the outputs, or the outputs themselves where they are probabilities already; at least float32."""
+    outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+    ready = (outputs >= 0).all() & ((outputs.sum(dim=1) - 1).abs() < 1e-3).all()
+    return torch.where(ready, outputs, outputs.softmax(dim=1))
+
+
+def answered(outputs: Float[Tensor, "image class"]) -> tuple[Tensor, Tensor, Tensor]:
+    """Predicted class (-1 where an output is not finite), confidence and entropy of each picture, on the device."""
+    shares = probabilities(outputs)
+    confidence, predicted = shares.max(dim=1)
+    readable = outputs.isfinite().all(dim=1)
+    return torch.where(readable, predicted, -1), confidence, torch.special.entr(shares).sum(dim=1)
