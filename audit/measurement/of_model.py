@@ -16,6 +16,8 @@ from audit.model.load import Model
 from audit.plan import Needs
 from audit.records import Histogram, Layer, Numbers, Scalars, Table, TopK
 from audit.store.work import Work, key
+from audit.stream.histogram import quantile_columns
+from audit.stream.predictions import accuracy
 from audit.stream.weights import first_filters, weights
 
 
@@ -104,8 +106,6 @@ class Measurement:
     @property
     def accuracy(self) -> Numbers:
         """Top-1 and top-5, where pictures have labels; DataError where labels are no outputs."""
-        from audit.stream.predictions import accuracy
-
         return accuracy(self.table("predictions"))
 
     @property
@@ -175,9 +175,7 @@ class Measurement:
             if isinstance(record, Scalars):
                 columns |= record.columns
             elif isinstance(record, Histogram):
-                from audit.stream.histogram import quantiles
-
-                columns |= quantiles(record)
+                columns |= quantile_columns(record).columns
         return columns
 
     @cached_property

@@ -13,6 +13,7 @@ from audit.measurement.once import Once
 from audit.model.load import Model
 from audit.plan import Needs
 from audit.store.work import Made, Work, key
+from audit.stream.predictions import Predictions
 from audit.stream.reducer import Reducer
 from audit.stream.statistics import Truth
 from audit.stream.sweep import sweep
@@ -103,8 +104,6 @@ class OnePass:
 
     def _reducers(self, statistic: str) -> list[Reducer]:
         if statistic == PREDICTIONS:
-            from audit.stream.predictions import Predictions
-
             return [Predictions(self.labels())]
         known = self.labels() if statistic in LABELLED else {}
         made: list[Reducer] = registry.load("statistic", statistic)(Truth(known, self.model.outline.layers[-1].units))

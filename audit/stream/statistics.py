@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from audit.stream.correlation import Correlation
 from audit.stream.firing import Firing
+from audit.stream.histogram import Distribution
+from audit.stream.maps import Maps
 from audit.stream.moments import Moments
 from audit.stream.reducer import Reducer
+from audit.stream.saturation import Saturation
+from audit.stream.selectivity import Selectivity
 from audit.stream.strongest import Strongest
 
 
@@ -23,28 +28,20 @@ def activations(truth: Truth) -> list[Reducer]:
 
 
 def distributions(truth: Truth) -> list[Reducer]:
-    """Histogram and quantiles."""
-    from audit.stream.histogram import Distribution
-
-    return [Distribution()]
+    """Histogram, quantiles, and how often a unit is at its largest value."""
+    return [Distribution(), Saturation()]
 
 
 def correlations(truth: Truth) -> list[Reducer]:
     """Which units of a layer say the same."""
-    from audit.stream.correlation import Correlation
-
     return [Correlation()]
 
 
 def selectivity(truth: Truth) -> list[Reducer]:
     """Which class each unit prefers, and how much."""
-    from audit.stream.selectivity import Selectivity
-
     return [Selectivity(truth.labels, truth.classes)]
 
 
 def maps(truth: Truth) -> list[Reducer]:
     """How sparse and how local the maps of the units are."""
-    from audit.stream.maps import Maps
-
     return [Maps()]
