@@ -150,8 +150,10 @@ def _expanded(pattern: str) -> list[str]:
 
 def _matching(name: str, folder: Path) -> Iterator[str]:
     """The address itself, or those that its wildcards match, sorted."""
-    if not any(sign in name for sign in ("*" if is_remote(name) else "*?[")):  # signed addresses have a "?"
-        yield name if is_remote(name) else str(folder / Path(name).expanduser())
+    wild = "*" if is_remote(name) else "*?["  # signed addresses have a "?"
+    here = name if is_remote(name) else str(folder / Path(name).expanduser())
+    if not any(sign in name for sign in wild) or (not is_remote(name) and Path(here).is_file()):
+        yield here
         return
     if is_remote(name):
         system, path = _system(name)

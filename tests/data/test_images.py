@@ -8,8 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from audit import events
 from audit.config import DataSection
+from audit.data.damage import PictureError
 from audit.data.images import Images, label_index, open_images
+from audit.data.made import Made
 from audit.errors import DataError, SectionError
 
 
@@ -72,6 +75,19 @@ class Raising:
 def raising():
     return Raising()
 
+class Targeted:
+    targets = torch.arange(100)
+    def __init__(self, lying):
+        self.lying, self.asked = lying, []
+    def __len__(self):
+        return 100
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return gray(index), (index + self.lying) % 100
+
+def targeted(lying):
+    return Targeted(lying)
+
 def number():
     return 5
 
@@ -118,28 +134,13 @@ def test_a_missing_folder_and_one_without_pictures_are_named(tmp_path: Path) -> 
     assert raised.value.option == "folder"
 
 
-def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    folder(tmp_path, "cat/1.png")
-    (tmp_path / "cat" / "2.png").write_bytes(b"this is no picture")
-    for name in ("3.png", "4.jpg"):
-        Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 80, 3), dtype=np.uint8)).save(
-            tmp_path / "cat" / name
-        )
-        whole = (tmp_path / "cat" / name).read_bytes()
-        (tmp_path / "cat" / name).write_bytes(whole[: len(whole) // 2])
-    images = opened(tmp_path)
-    assert np.asarray(images.picture(0)).shape == (6, 5, 3)
-    for index, name in ((1, "2.png"), (2, "3.png"), (3, "4.jpg")):
-        with pytest.raises(DataError, match=f"cannot read the picture .*cat/{name}.*repair or remove it"):
-            images.picture(index)
-
-
-def test_a_picture_that_vanished_is_named(tmp_path: Path) -> None:
-    images = opened(folder(tmp_path, "1.png", "2.png"))
-    (tmp_path / "2.png").unlink()
-    for ask in (lambda: images.picture(1), images.fingerprint):
-        with pytest.raises(DataError, match=r"2\.png"):
-            ask()
+def test_a_picture_that_vanished_is_named_and_changes_the_fingerprint(tmp_path: Path) -> None:
+    images = opened(folder(tmp_path, "cat/1.png", "cat/2.png"))
+    before = images.fingerprint()
+    (tmp_path / "cat" / "2.png").unlink()
+    with pytest.raises(PictureError, match=r'cannot show the picture "cat/2\.png": there is no such file'):
+        images.picture(1)
+    assert images.fingerprint() != before
 
 
 def test_of_an_animation_the_first_frame_is_shown(tmp_path: Path) -> None:
@@ -168,9 +169,19 @@ def test_a_factory_gives_pictures_of_any_kind_with_and_without_labels(tmp_path: 
 def test_a_picture_that_a_factory_cannot_make_is_named(tmp_path: Path) -> None:
     images = from_factory(tmp_path, "raising")
     assert images.label(0) == 0
-    for ask in (lambda: images.picture(1), lambda: images.label(1), images.fingerprint):
-        with pytest.raises(DataError, match="picture 1 of the data factory failed: OSError: the disk is gone"):
-            ask()
+    with pytest.raises(PictureError, match='"picture 1": the data factory failed: OSError: the disk is gone'):
+        images.picture(1)
+    assert images.label(1) is None
+    assert images.fingerprint() == from_factory(tmp_path, "raising").fingerprint()
+
+
+def test_a_datasets_own_targets_are_its_labels_where_they_are_what_it_gives(tmp_path: Path) -> None:
+    for lying in (False, True):
+        images = from_factory(tmp_path, "targeted", lying=lying)
+        assert isinstance(images, Made)
+        images.dataset.asked.clear()
+        assert label_index(images, (), 100) == {index: (index + lying) % 100 for index in range(100)}
+        assert len(images.dataset.asked) == (100 if lying else 0)
 
 
 def test_a_factory_must_return_pictures(tmp_path: Path) -> None:
@@ -282,6 +293,35 @@ def test_an_index_that_is_no_output_is_named(tmp_path: Path) -> None:
     for wrong in (4, -1):
         with pytest.raises(DataError, match=f'"picture 2" has the label {wrong}; the model has 4 outputs'):
             label_index(from_factory(tmp_path, labels=[0, 3, wrong, 1]), (), 4)
+
+
+def test_ten_thousand_classes_are_looked_up_at_once(tmp_path: Path) -> None:
+    """Each in all labels would be a hundred million comparisons."""
+    rows = "".join(f"{index % 100}.png,n{index:05}\n" for index in reversed(range(10_000)))
+    (tmp_path / "list.csv").write_text("path,label\n" + rows)
+    images = open_images(DataSection(list="list.csv"), tmp_path)
+    labels = [f"n{index:05} some kind of thing" for index in range(10_000)]
+    assert label_index(images, labels, 10_000) == {index: 9_999 - index for index in range(10_000)}
+
+
+class Heard(events.Silence):
+    """What a listener was told."""
+
+    def __init__(self) -> None:
+        self.total, self.steps = 0, 0
+
+    def begin(self, work: str, total: int) -> None:
+        self.total = total
+
+    def advance(self, work: str, steps: int) -> None:
+        self.steps += steps
+
+
+def test_the_fingerprint_says_how_far_it_is(tmp_path: Path) -> None:
+    heard = Heard()
+    images = opened(folder(tmp_path, "1.png", "2.png", "3.png"))
+    assert images.fingerprint(heard) == images.fingerprint()
+    assert (heard.total, heard.steps) == (3, 3)
 
 
 def test_pictures_without_labels_have_none(tmp_path: Path) -> None:
