@@ -1,10 +1,11 @@
 """One model of an audit: its items get their verdicts, each from work that is done when an item first needs it."""
 
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from audit import events, plan
+from audit import events, plan, registry
 from audit.analyses.task import Task
 from audit.checks.evidence import Check, Evidence
 from audit.config import Config, LayerSection
@@ -12,7 +13,7 @@ from audit.config.reading import OF_WEIGHTS
 from audit.errors import AuditError, NotApplicable, Unavailable
 from audit.measurement import Data, Measurement, code_digest
 from audit.plan import Subject
-from audit.records import Finding, Item, Judgement, Layer, Pictures, Table, Verdict
+from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
 
 STOPPED = "not evaluated: the run stopped before it"
@@ -108,6 +109,8 @@ class Examination:
         """An analysis that was done has passed."""
         layer = self.subject.model.outline.layer(str(item.layer))
         section = self.subject.layers[layer.name].analyses[item.task]
+        if item.task in registry.names("study"):
+            return Verdict(item, "passed", _summed(self.measured.claims()))
         if not plan.pictures(item.task):
             units = self.measured.units(layer, item.task)
             return Verdict(item, "passed", f"{units} units measured on {self.measured.images} pictures")
@@ -177,6 +180,13 @@ class Examination:
                 raise Unavailable(f"{verdict.item.task} flags the units, and has not judged: {verdict.message}")
         found = [finding for verdict in verdicts for finding in verdict.findings]
         return [finding for finding in found if finding.layer in (layer.name, layer.activation)]
+
+
+def _summed(claims: Sequence[Claim]) -> str:
+    """How many claims there are, and how many of them hold."""
+    count = Counter(claim.outcome for claim in claims)
+    said = [f"{count['holds']} hold", f"{count['inconclusive']} inconclusive", f"{count['contradicted']} contradicted"]
+    return f"{len(claims)} claims of the paper held against the network: {', '.join(said)}"
 
 
 def _verdict(item: Item, judgement: Judgement) -> Verdict:

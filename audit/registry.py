@@ -19,6 +19,9 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "selectivity": "audit.stream.statistics:selectivity",
         "maps": "audit.stream.statistics:maps",
     },
+    "study": {
+        "supplement": "audit.claims.supplement:of_model",
+    },
     "analysis": {
         "optimized": "audit.analyses.optimized:Optimized",
         "max-patches": "audit.analyses.max_patches:MaxPatches",
@@ -34,7 +37,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
 
 
 def names(kind: str) -> list[str]:
-    """Every component name of that kind ("check", "statistic", "analysis", "regularizer")."""
+    """Every component name of that kind ("check", "statistic", "study", "analysis", "regularizer")."""
     return list(COMPONENTS[kind])
 
 

@@ -108,6 +108,7 @@ class Session:
             strongest=tuple(strongest),
             histograms=tuple(histograms),
             tables=tuple(measured.made()),
+            claims=measured.claimed,
             numbers=measured.numbers,
             pictures=tuple(examination.pictures.values()),
             image_names={index: measured.data.images.name(index) for index in shown},

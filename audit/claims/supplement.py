@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.claims.rank import held, rank
-from audit.records import Claim, Histogram, Outline, Scalars
+from audit.records import Claim, Histogram, Outline, Table
 
 SOURCE = "Yosinski et al. 2015, supplement"
 TWO_STREAMS = "CS231n, on the first layer of AlexNet"
@@ -22,6 +22,15 @@ ALIKE = 0.1
 """Scaled distributions that differ by no more than this (Kolmogorov-Smirnov distance) have one shape."""
 
 Columns = Mapping[str, Float[np.ndarray, " unit"]]
+
+
+def of_model(
+    outline: Outline, first: Columns, layers: Mapping[str, Columns], histogram: Histogram | None
+) -> tuple[Claim, ...]:
+    """All claims. `first` are the columns of the first convolution, `histogram` is that of its rectified units."""
+    activated = layers.get(histogram.layer) if histogram else None
+    alike = of_distributions(histogram, activated["mean"]) if histogram and activated else ()
+    return (*of_filters(first), *of_layers(outline, layers), *alike)
 
 
 def of_filters(columns: Columns) -> Iterator[Claim]:
@@ -56,14 +65,21 @@ def of_layers(outline: Outline, columns: Mapping[str, Columns]) -> Iterator[Clai
     yield held(text, rank(depths, shares), 1, SOURCE)
 
 
-def spread(outline: Outline, columns: Mapping[str, Columns]) -> Iterator[tuple[str, float, float]]:
-    """(layer, share of the variance that its outliers carry, relative spread of its units' means), by depth."""
-    for layer in outline.layers:
-        if layer.nonlinear and layer.name in columns:
-            means = columns[layer.name]["mean"]
-            typical = float(np.median(np.abs(means)))
-            relative = float(np.std(means)) / typical if typical > 0 else float("nan")
-            yield layer.name, outlier_share(columns[layer.name]["std"]), relative
+def spread(outline: Outline, columns: Mapping[str, Columns]) -> Table:
+    """Table "spread", a row per layer after an activation function, by depth.
+
+    `outliers`: share of the variance that the layer's outliers carry; `means`: standard deviation of its units' means
+    over their median size, NaN where that is 0.
+    """
+    layers = [layer.name for layer in outline.layers if layer.nonlinear and layer.name in columns]
+    outliers = [outlier_share(columns[name]["std"]) for name in layers]
+    means = [_relative(columns[name]["mean"]) for name in layers]
+    return Table("spread", {"layer": np.array(layers, str), "outliers": np.array(outliers), "means": np.array(means)})
+
+
+def _relative(means: Float[np.ndarray, " unit"]) -> float:
+    typical = float(np.median(np.abs(means)))
+    return float(np.std(means)) / typical if typical > 0 else float("nan")
 
 
 def outlier_share(std: Float[np.ndarray, " unit"]) -> float:
@@ -74,13 +90,13 @@ def outlier_share(std: Float[np.ndarray, " unit"]) -> float:
     return float(variance[: max(1, round(OUTLIERS * len(variance)))].sum() / variance.sum())
 
 
-def of_distributions(histogram: Histogram, columns: Scalars) -> Iterator[Claim]:
+def of_distributions(histogram: Histogram, means: Float[np.ndarray, " unit"]) -> Iterator[Claim]:
     """Whether a unit's mean stands for its distribution: scaled to the same mean, units are distributed alike.
 
     The number is the median over units of the Kolmogorov-Smirnov distance between a unit's positive activations and
     those of all units of the layer, each divided by its own mean; the interval is the middle half of the units.
     """
-    distances = _distances(histogram, columns.columns["mean"])
+    distances = _distances(histogram, means)
     text = "A unit's mean activation stands for its distribution: units differ in scale, not in shape."
     if len(distances) < 2:
         return

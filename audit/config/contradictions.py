@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from audit import registry
 from audit.config.mistakes import Mistake, setting, title
 from audit.config.positions import Place
 from audit.config.sections import ARRAYS, SECTIONS, TABLES, DataSection, matches
@@ -79,7 +78,7 @@ def _item_names(tables: Tables) -> Iterator[Mistake]:
     names = [table.get("name", table.get("check")) for table in tables_of(tables, "checks")]
     yield from _twice(tables, "checks", names)
     for index, name in enumerate(names):
-        if name in (*registry.names("statistic"), *registry.names("analysis")):
+        if name in analyses():
             yield Mistake(("checks", index, "name"), f'"{name}" is the name of an analysis; give the check another')
 
 

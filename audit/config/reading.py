@@ -197,8 +197,9 @@ class _Reading:
             return None
 
     def _all_layers(self) -> tuple[LayerSection, ...]:
-        """Without [[layers]] all layers are measured, if there are pictures to measure them on."""
-        return (LayerSection(name="*"),) if "data" in self.tables else ()
+        """Without [[layers]] all layers are measured and studied, if there are pictures to measure them on."""
+        studied = ("activations", *registry.names("study"))
+        return (LayerSection(name="*", analyses=studied),) if "data" in self.tables else ()
 
     def _chosen(self, kept: list[tuple[Place, Any]], checks: Mapping[Place, Any]) -> Iterator[ChosenCheck]:
         return (ChosenCheck(section, checks[place]) for place, section in kept if section.check != DEFAULTS)

@@ -35,8 +35,8 @@ Units = Annotated[
 
 
 def analyses() -> list[str]:
-    """What a layer may be asked for: statistics of the pass, and pictures."""
-    return [*registry.names("statistic"), *registry.names("analysis")]
+    """What a layer may be asked for: statistics of the pass, studies of the first convolution, and pictures."""
+    return [name for kind in ("statistic", "study", "analysis") for name in registry.names(kind)]
 
 
 def _known_analysis(name: str) -> str:

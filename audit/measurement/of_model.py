@@ -1,24 +1,32 @@
 """Everything that is known of one model, each thing measured when it is first asked for."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
 from audit import events
 from audit.checks.evidence import Columns, Need
+from audit.claims import supplement
 from audit.config import Config
+from audit.errors import Unavailable
 from audit.measurement.data import Data
 from audit.measurement.once import Once
 from audit.measurement.one_pass import OnePass
 from audit.model.load import Model
 from audit.plan import Needs
-from audit.records import Histogram, Layer, Numbers, Scalars, Table, TopK
+from audit.records import Claim, Histogram, Layer, Numbers, Scalars, Table, TopK
 from audit.store.work import Work, key
 from audit.stream.histogram import quantile_columns
 from audit.stream.predictions import accuracy
 from audit.stream.weights import first_filters, weights
+from audit.trials.gradients import gradient_energy
+from audit.trials.readers import next_weights
+
+R = TypeVar("R", Scalars, Table)
 
 
 class Measurement:
@@ -30,6 +38,8 @@ class Measurement:
         self.config, self.model, self.needs = config, model, needs
         self.data, self.work, self.listener = data, work, listener
         self.one_pass = OnePass(config, model, needs, data, work=work, listener=listener)
+        self._studied = Once(self._study_first)
+        self._claims = Once(self._held)
         self._tables: dict[Need, Once[Table]] = {need: Once(make) for need, make in self._makers.items()}
 
     @property
@@ -59,6 +69,8 @@ class Measurement:
             columns |= self._first_filters.columns
         if layer.activation in self.needs.layers and layer.activation is not None:
             columns["mean_activated"] = self._measured_columns(layer.activation)["mean"]
+        if self._studied.done and layer == first:
+            columns |= self._studied()
         return columns
 
     def strongest(self, layer: Layer) -> TopK:
@@ -72,6 +84,15 @@ class Measurement:
     def table(self, need: Need) -> Table:
         """The table of that name; Unavailable where it cannot be had."""
         return self._tables[need]()
+
+    def claims(self) -> tuple[Claim, ...]:
+        """What the paper's supplement says of networks, held against this one."""
+        return self._claims()
+
+    @property
+    def claimed(self) -> tuple[Claim, ...]:
+        """The claims, if somebody asked for them by now."""
+        return self._claims() if self._claims.done else ()
 
     def has_table(self, need: Need) -> bool:
         """Whether the need is a table, not a column."""
@@ -118,6 +139,29 @@ class Measurement:
             "noise": self._noise,
         }
 
+    def _study_first(self) -> Columns:
+        """How the next layer reads the first filters, and how much gradient arrives there; what can be had of it."""
+        first = self.model.outline.first_convolution
+        assert first is not None, "only a first convolution is studied"
+        model, images, batch = self.model, self.data.images, self._batch
+        columns: dict[str, Float[np.ndarray, " unit"]] = {}
+        for name, make in (
+            ("next weights", lambda: next_weights(model, first)),
+            ("gradient energy", lambda: gradient_energy(model, first, images, self.listener, batch)),
+        ):
+            with suppress(Unavailable):
+                columns |= self._kept(Scalars, name, make).columns
+        return columns
+
+    def _held(self) -> tuple[Claim, ...]:
+        first = self.model.outline.first_convolution
+        assert first is not None, "only a first convolution is studied"
+        self._studied()
+        layers = {name: self.columns(self.model.outline.layer(name)) for name in self.needs.layers}
+        activated = self.model.outline.layer(first.activation or first.name)
+        histogram = next(iter(self.histograms(activated)), None)
+        return supplement.of_model(self.model.outline, self.columns(first), layers, histogram)
+
     def _predictions(self) -> Table:
         (record,) = self.one_pass.of_outputs()
         assert isinstance(record, Table)
@@ -139,6 +183,7 @@ class Measurement:
         model, images, labels = self.model, self.data.images, self.one_pass.labels()
         batch = self._batch
         return self._kept(
+            Table,
             "preprocessing",
             lambda: preprocessing(model, images, labels, self.listener, batch),
             labels=model.labels,
@@ -150,7 +195,7 @@ class Measurement:
         model, images, layers, seed = self.model, self.data.images, self.needs.chosen, self.config.audit.seed
         batch = self._batch
         return self._kept(
-            "noise", lambda: noise(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
+            Table, "noise", lambda: noise(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
         )
 
     @property
@@ -158,16 +203,14 @@ class Measurement:
         assert self.config.data is not None, "images were opened"
         return self.config.data.batch
 
-    def _kept(self, name: str, make: Callable[[], Table], **made_by: object) -> Table:
-        """A table of earlier work, or made now and kept."""
-        made = key(table=name, **made_by, **self.made_by)
-        records = self.work.get(made)
-        if records is None:
-            records = [make()]
-            self.work.put(made, records)
-        (table,) = records
-        assert isinstance(table, Table)
-        return table
+    def _kept(self, kind: type[R], name: str, make: Callable[[], R], **made_by: object) -> R:
+        """A record of earlier work, or made now and kept."""
+        made = key(record=name, **made_by, **self.made_by)
+        (record,) = self.work.get(made) or (None,)
+        if not isinstance(record, kind):
+            record = make()
+            self.work.put(made, [record])
+        return record
 
     def _measured_columns(self, name: str) -> dict[str, Float[np.ndarray, " unit"]]:
         columns: dict[str, Float[np.ndarray, " unit"]] = {}

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from audit import registry
 from audit.config import Config, LayerSection
 from audit.config.sections import matches
 from audit.errors import Problem, nearest
@@ -28,11 +29,18 @@ def chosen_layers(config: Config, models: Mapping[str, Model]) -> tuple[dict[str
             for name, those in found.items():
                 for layer in those:
                     problems += _unit_problems(config, section, name, layer)
-                    layers[name].setdefault(layer.name, {}).update(dict.fromkeys(section.analyses, section))
+                    asked = _asked(section, layer, shown[name])
+                    layers[name].setdefault(layer.name, {}).update(dict.fromkeys(asked, section))
     return {
         name: {layer: Chosen(models[name].outline.layer(layer), analyses) for layer, analyses in those.items()}
         for name, those in layers.items()
     }, problems
+
+
+def _asked(section: LayerSection, layer: Layer, model: Model) -> list[str]:
+    """What is asked of a layer; studies are of the first convolution, and other layers are passed over."""
+    studies = registry.names("study") if layer != model.outline.first_convolution else []
+    return [task for task in section.analyses if task not in studies]
 
 
 def _patterns(config: Config, section: LayerSection) -> Iterator[tuple[tuple[str | int, ...], str]]:

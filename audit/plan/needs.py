@@ -78,6 +78,9 @@ def _of_analysis(subject: Subject, item: Item) -> Iterator[tuple[str, str]]:
         return
     if item.task in statistics():
         yield item.layer, item.task
+    elif item.task in registry.names("study"):
+        yield from ((place, "activations") for place in subject.layers)
+        yield _activation(subject, item.layer), "distributions"
     elif analysis(item.task).needs_data:
         yield item.layer, "activations"
     if section.units == "flagged":

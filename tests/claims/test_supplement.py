@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from audit.claims.rank import held, rank
-from audit.claims.supplement import of_distributions, of_filters, of_layers, outlier_share
-from audit.records import Histogram, Layer, Outline, Scalars
+from audit.claims.supplement import of_distributions, of_filters, of_layers, outlier_share, spread
+from audit.records import Histogram, Layer, Outline
 
 RANDOM = np.random.default_rng(0)
 
@@ -93,13 +93,17 @@ def test_outliers_that_grow_with_depth_are_seen() -> None:
     (claim,) = of_layers(Outline((3, 8, 8), tuple(layers)), columns)
     assert claim.outcome == "holds"
     assert claim.count == 10
+    table = spread(Outline((3, 8, 8), tuple(layers)), columns)
+    assert table.columns["layer"].tolist() == [layer.name for layer in layers]
+    assert table.columns["outliers"][9] == pytest.approx((100 + 1) / (100 + 39))
+    assert not table.columns["means"].any()
 
 
-def distributions(shapes: list[np.ndarray]) -> tuple[Histogram, Scalars]:
+def distributions(shapes: list[np.ndarray]) -> tuple[Histogram, np.ndarray]:
     edges = np.concatenate([[0.0], np.geomspace(1e-3, 1e4, 200)])
     counts = np.array([np.histogram(values, edges)[0] for values in shapes])
     mean = np.array([values.mean() for values in shapes])
-    return Histogram("relu", np.tile(edges, (len(shapes), 1)), counts), Scalars("relu", {"mean": mean})
+    return Histogram("relu", np.tile(edges, (len(shapes), 1)), counts), mean
 
 
 def test_units_that_differ_in_scale_only_have_one_shape() -> None:
