@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from audit.checks.evidence import Check, Evidence, Need, Place
-from audit.errors import Unavailable
+from audit.checks.found import enough_pictures, share_of_layer
 from audit.records import Finding, Judgement
 
 
@@ -30,31 +30,16 @@ class DeadUnits(Check):
 
     def judge(self, evidence: Evidence) -> Judgement:
         fires = evidence.column("share_of_images")
-        dead = np.flatnonzero(~(fires > self.max_share_of_images))
-        if evidence.images < self.min_images and len(dead):
-            raise _too_few(evidence.images, self.min_images, len(dead))
-        layer = evidence.layer.name if evidence.layer else None
-        findings = tuple(
-            Finding(
-                layer,
-                int(unit),
-                "never fires" if fires[unit] == 0 else f"fires on {fires[unit]:.2%} of the pictures",
-                float(fires[unit]),
-            )
-            for unit in dead
-        )
-        share = 100 * len(dead) / len(fires)
+        findings = [
+            Finding(evidence.place, int(unit), _said(fires[unit]), float(fires[unit]))
+            for unit in np.flatnonzero(~(fires > self.max_share_of_images))
+        ]
         rarely = f"fire on {self.max_share_of_images:.2%} or less of" if self.max_share_of_images else "never fire on"
-        message = f"{len(dead)} of {len(fires)} units {rarely} {evidence.images} pictures"
-        if len(dead):
-            listed = ", ".join(map(str, dead[:20])) + (f" and {len(dead) - 20} more" if len(dead) > 20 else "")
-            message += f": {listed}. Prune them, or train again with a lower learning rate or another initialization"
-        return Judgement(share, self.at_most, "at most", "%", message, findings)
+        said = f"{rarely} {evidence.images} pictures"
+        enough_pictures(evidence, self.min_images, findings, "did not fire")
+        advice = "Prune them, or train again with a lower learning rate or another initialization"
+        return share_of_layer(findings, len(fires), self.at_most, said, advice)
 
 
-def _too_few(images: int, needed: int, dead: int) -> Unavailable:
-    """Silent units among few pictures prove nothing: neither passed nor failed."""
-    return Unavailable(
-        f"{dead} units did not fire, but on only {images} pictures; "
-        f"show at least {needed} (data.limit), or set min_images"
-    )
+def _said(share: float) -> str:
+    return "never fires" if share == 0 else f"fires on {share:.2%} of the pictures"

@@ -1,0 +1,31 @@
+"""Units of a layer in which something was found -> a judgement of their share of the layer."""
+
+from collections.abc import Sequence
+
+from audit.checks.evidence import Evidence
+from audit.errors import Unavailable
+from audit.records import Finding, Judgement
+
+LISTED = 20
+
+
+def share_of_layer(findings: Sequence[Finding], units: int, at_most: float, said: str, advice: str) -> Judgement:
+    """The share of `units` that have a finding, in percent; `said` is what is said of them, `advice` what to do."""
+    message = f"{len(findings)} of {units} units {said}"
+    if findings:
+        message += f": {_listed(findings)}. {advice}"
+    return Judgement(100 * len(findings) / units, at_most, "at most", "%", message, tuple(findings))
+
+
+def enough_pictures(evidence: Evidence, needed: int, findings: Sequence[Finding], said: str) -> None:
+    """Unavailable where something was found among too few pictures to prove it: neither passed nor failed."""
+    if findings and evidence.images < needed:
+        raise Unavailable(
+            f"{len(findings)} units {said}, but on only {evidence.images} pictures; "
+            f"show at least {needed} (data.limit), or set min_images"
+        )
+
+
+def _listed(findings: Sequence[Finding]) -> str:
+    more = f" and {len(findings) - LISTED} more" if len(findings) > LISTED else ""
+    return ", ".join(str(finding.unit) for finding in findings[:LISTED]) + more
