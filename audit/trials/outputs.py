@@ -13,6 +13,7 @@ from audit.errors import Unavailable
 from audit.model.hooks import Observer
 from audit.model.load import Model
 from audit.model.outline import maps
+from audit.stream.predictions import log_probabilities
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,9 @@ def watched(model: Model) -> Iterator[tuple[Observer, list[Tensor]]]:
         yield observer, seen
 
 
-def probabilities(outputs: Float[Tensor, "image class"]) -> Float[Tensor, "image class"]:
-    """Softmax of the outputs, or the outputs themselves where they are probabilities already; at least float32."""
-    outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
-    ready = (outputs >= 0).all() & ((outputs.sum(dim=1) - 1).abs() < 1e-3).all()
-    return torch.where(ready, outputs, outputs.softmax(dim=1))
-
-
 def answered(outputs: Float[Tensor, "image class"]) -> tuple[Tensor, Tensor, Tensor]:
     """Predicted class (-1 where an output is not finite), confidence and entropy of each picture, on the device."""
-    shares = probabilities(outputs)
-    confidence, predicted = shares.max(dim=1)
+    likelihood = log_probabilities(outputs.to(torch.promote_types(outputs.dtype, torch.float32)))
+    confidence, predicted = likelihood.exp().max(dim=1)
     readable = outputs.isfinite().all(dim=1)
-    return torch.where(readable, predicted, -1), confidence, torch.special.entr(shares).sum(dim=1)
+    return torch.where(readable, predicted, -1), confidence, torch.special.entr(likelihood.exp()).sum(dim=1)
