@@ -15,7 +15,11 @@ def compiled(loop: Loop) -> Loop:
     """The loop as machine code; numba is imported here, since it takes half a second. Decorate loops @no_type_check."""
     from numba import njit
 
-    return cast(Loop, njit(cache=True, nogil=True)(loop))
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return cast(Loop, njit(cache=True, **options)(loop))
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        return cast(Loop, njit(**options)(loop))
 
 
 def compilable(values: Tensor) -> bool:

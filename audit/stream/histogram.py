@@ -84,11 +84,11 @@ class Distribution:
         """
         assert self.counts is not None, "nothing was seen"
         counts = self.counts.cpu().numpy().astype(np.int64)
-        used = np.flatnonzero(counts.any(axis=0))
-        first, last = (used[0], used[-1]) if len(used) else (ZERO, ZERO)
-        ends = [side.float().cpu().numpy()[:, None] for side in (self.minimum, self.maximum)]
-        edges = np.clip(bin_edges()[None, first : last + 2], *ends)
-        edges[~np.isfinite(ends[0] + ends[1])[:, 0]] = np.nan
+        ends = np.stack([side.float().cpu().numpy() for side in (self.minimum, self.maximum)], axis=1)
+        readable = np.isfinite(ends).all(axis=1)
+        first, last = _used(counts, ends[readable])
+        edges = bin_edges()[None, first : last + 2].clip(ends[:, :1], ends[:, 1:])
+        edges[~readable] = np.nan
         return Histogram(layer, edges, counts[:, first : last + 1])
 
     def _make_room(self, samples: int) -> None:
@@ -97,6 +97,14 @@ class Distribution:
         self.samples += samples
         if self.samples > _LIMIT:
             self.counts = self.counts.long()
+
+
+def _used(counts: Int[np.ndarray, "unit bin"], ends: Float[np.ndarray, "unit 2"]) -> tuple[int, int]:
+    """The first and the last bin that has a count, or in which a minimum or a maximum lies."""
+    used = np.flatnonzero(counts.any(axis=0)).tolist()
+    if len(ends):
+        used += [np.searchsorted(bin_edges(), ends.min(), "right") - 1, np.searchsorted(bin_edges(), ends.max()) - 1]
+    return int(min(used, default=ZERO)), int(max(used, default=ZERO))
 
 
 def bin_edges() -> Float[np.ndarray, " edge"]:
