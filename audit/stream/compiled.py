@@ -15,11 +15,10 @@ def compiled(loop: Loop) -> Loop:
     """The loop as machine code; numba is imported here, since it takes half a second. Decorate loops @no_type_check."""
     from numba import njit
 
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return cast(Loop, njit(cache=True, **options)(loop))
+        return cast(Loop, njit(loop, cache=True, nogil=True, error_model="numpy"))
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return cast(Loop, njit(**options)(loop))
+        return cast(Loop, njit(loop, nogil=True, error_model="numpy"))
 
 
 def compilable(values: Tensor) -> bool:

@@ -30,8 +30,7 @@ def slow_bin(value: float) -> int:
     edges = bin_edges().astype(np.float64)
     if value == 0:
         return int(BINS // 2)
-    side = "right" if value > 0 else "left"
-    return int(np.searchsorted(edges, value, side=side)) - 1
+    return int(np.searchsorted(edges, value, side="right" if value > 0 else "left")) - 1
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=30))
