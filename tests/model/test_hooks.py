@@ -1,6 +1,8 @@
 """Observed layers against plain forward passes."""
 
-from typing import Any
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audit.errors import Unavailable
-from audit.model.hooks import Observer
+from audit.model.hooks import Observer, parts_of
 from audit.model.outline import outline
 
 
@@ -219,13 +221,97 @@ def test_a_layer_that_is_never_met_is_named(name: str, hint: str) -> None:
         observed(small(), ["conv", name], IMAGES)
 
 
-def test_a_layer_that_returns_no_tensor_is_named() -> None:
-    class Pair(nn.Module):
-        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            return x, x
+class Outputs(NamedTuple):
+    x: Tensor
+    y: Tensor
 
-    with pytest.raises(Unavailable, match='layer "0" returns a tuple'):
-        observed(nn.Sequential(Pair()), ["0"], IMAGES)
+
+class Several(nn.Module):
+    """A tuple inside, and a dict of tensors, text and a dataclass as the answer."""
+
+    @dataclass
+    class More:
+        wide: Tensor
+        none: None = None
+
+    class Pair(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor, None]:
+            return x.relu(), x - 1, None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pair = Several.Pair()
+        self.tail = nn.Conv2d(3, 4, 1)
+
+    def forward(self, x: Tensor) -> dict[str, object]:
+        positive, less = self.pair(x)[:2]
+        return {"aux": less * 2, "logits": self.tail(positive), "text": "no", "more": Several.More(less.mean((2, 3)))}
+
+
+def test_each_part_of_an_output_is_seen_by_its_name() -> None:
+    names = ["pair:0", "pair:1", "tail", "output:aux", "output:logits", "output:more:wide"]
+    with torch.no_grad():
+        found = observed(Several(), names, IMAGES)
+    assert torch.equal(found["pair:0"], IMAGES.relu())
+    assert torch.equal(found["pair:1"], IMAGES - 1)
+    assert torch.equal(found["output:aux"], (IMAGES - 1) * 2)
+    assert torch.equal(found["output:logits"], found["tail"])
+    assert torch.equal(found["output:more:wide"], (IMAGES - 1).mean((2, 3)))
+    assert list(found)[-1] == "output:logits"
+
+
+def test_a_part_is_seen_before_its_relu() -> None:
+    (before,) = observed(Several(), ["pair:0"], IMAGES, before_rectifier=True).values()
+    assert torch.equal(before, IMAGES)
+
+
+def test_the_network_runs_no_further_than_the_last_named_part() -> None:
+    network = Several()
+    network.tail.register_forward_hook(lambda *_: pytest.fail("went on"))
+    observed(network, ["pair:0"], IMAGES)
+
+
+def test_the_parts_of_each_call_are_told_apart() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pair = Several.Pair()
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            result: tuple[Tensor, Tensor] = self.pair(self.pair(x)[1])[:2]
+            return result
+
+    found = observed(Twice(), ["pair:1", "pair#2:1"], IMAGES)
+    assert torch.equal(found["pair#2:1"], found["pair:1"] - 1)
+
+
+@pytest.mark.parametrize(
+    ("output", "parts"),
+    [
+        (torch.zeros(1), ["a"]),
+        ([torch.zeros(1), (torch.zeros(1), 3)], ["a:0", "a:1:0"]),
+        (OrderedDict(out=torch.zeros(1), n=None), ["a:out"]),
+        (Several.More(torch.zeros(1)), ["a:wide"]),
+        (torch.zeros(3, 2).max(0), ["a:0", "a:1"]),
+        (Outputs(torch.zeros(1), torch.zeros(1)), ["a:x", "a:y"]),
+        ("text", []),
+        (None, []),
+    ],
+)
+def test_parts_have_the_names_that_their_container_gives_them(output: object, parts: list[str]) -> None:
+    assert [name for name, _ in parts_of("a", output)] == parts
+
+
+def test_a_layer_that_returns_no_tensor_is_named() -> None:
+    with pytest.raises(Unavailable, match='layer "pair" returns a tuple, not a tensor; there is: pair:0, pair:1'):
+        observed(Several(), ["pair"], IMAGES)
+    with pytest.raises(Unavailable, match='layer "pair:2" is not executed'):
+        observed(Several(), ["pair:2"], IMAGES)
+
+
+def test_a_module_may_have_the_separators_in_its_own_name() -> None:
+    network = nn.Sequential(OrderedDict([("a:b#c", nn.ReLU()), ("d", nn.ReLU())]))
+    assert list(observed(network, ["a:b#c"], IMAGES)) == ["a:b#c"]
 
 
 def test_the_network_is_as_it_was_even_after_an_exception() -> None:
