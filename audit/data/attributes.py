@@ -1,15 +1,18 @@
 """Pictures as the model sees them -> what can be said of each: how bright, how sharp, how large it was."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, cast, no_type_check
 
 import numpy as np
-from jaxtyping import Float, Float32, Shaped, UInt8
+from jaxtyping import Float32, Shaped
 from torch import Tensor
 
 from audit.data.source import Images
 from audit.records import Table
 
 NAMES = ("brightness", "contrast", "sharpness", "saturation", "width", "height", "aspect")
+Measure = Callable[[np.ndarray, np.ndarray], tuple[float, ...]]
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's gray
 
 
@@ -22,17 +25,18 @@ def attributes(pixels: Shaped[Tensor, "channel y x"], size: tuple[int, int]) -> 
     gray pictures and for models of fewer than three channels. Channels beyond three are left out.
     """
     planes = pixels[:3].numpy()
-    luma = _luma(planes)
+    planes = np.ascontiguousarray(planes if planes.dtype == np.uint8 else planes.astype(np.float32))
+    weights = np.array(LUMA if len(planes) == 3 else (1 / len(planes),) * len(planes))
+    weights = weights / 255 if planes.dtype == np.uint8 else weights
     height, width = size
-    return np.array(
-        [luma.mean(), luma.std(), _sharpness(luma), _saturation(planes), width, height, width / height], np.float32
-    )
+    return np.array([*_loops()(planes, weights), width, height, width / height], np.float32)
 
 
 class Attributes:
     """What is known of each picture that was shown: 28 bytes for each."""
 
     def __init__(self, images: Images):
+        _loops()  # once, before many threads ask for it
         self._images = images
         self._numbers = np.full((len(images), len(NAMES)), np.nan, np.float32)
         self._shown = np.zeros(len(images), np.bool_)
@@ -50,28 +54,53 @@ class Attributes:
         return Table("attributes", columns)
 
 
-def _luma(planes: Shaped[np.ndarray, "channel y x"]) -> Float[np.ndarray, "y x"]:
-    """0..1; the mean of two channels."""
-    scale = np.float32(1 / 255 if planes.dtype == np.uint8 else 1)
-    weights = LUMA if len(planes) == 3 else (1 / len(planes),) * len(planes)
-    luma = planes[0] * np.float32(weights[0] * scale)
-    for plane, weight in zip(planes[1:], weights[1:], strict=True):
-        luma += plane * np.float32(weight * scale)
-    return np.asarray(luma)
+@cache
+def _loops() -> Measure:
+    """`_measured` as machine code that lets other threads run; numba is imported here, since it takes half a second."""
+    from numba import njit
+
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+    try:
+        return cast(Measure, njit(cache=True, **options)(_measured))
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        return cast(Measure, njit(**options)(_measured))
 
 
-def _sharpness(luma: Float[np.ndarray, "y x"]) -> float:
-    if min(luma.shape) < 3:
-        return float("nan")
-    laplacian = luma[1:-1, :-2] + luma[1:-1, 2:]
-    laplacian += luma[:-2, 1:-1]
-    laplacian += luma[2:, 1:-1]
-    laplacian -= 4 * luma[1:-1, 1:-1]
-    return float(laplacian.var())
+@no_type_check
+def _measured(planes, weights):
+    """(brightness, contrast, sharpness, saturation) in one walk over the rows: three rows of luma are kept.
 
-
-def _saturation(planes: Float[np.ndarray, "channel y x"] | UInt8[np.ndarray, "channel y x"]) -> float:
-    if len(planes) < 3:
-        return 0.0
-    high, low = planes.max(axis=0), planes.min(axis=0)
-    return float(((high - low) / np.where(high > 0, high, 1).astype(np.float32)).mean())
+    Sums are of differences to the first pixel, so that a picture of one colour has no contrast at all.
+    """
+    channels, height, width = planes.shape
+    rows = np.empty((3, width))
+    first = 0.0
+    for channel in range(channels):
+        first += weights[channel] * planes[channel, 0, 0]
+    total = squares = edges = edge_squares = colour = 0.0
+    for y in range(height):
+        row = rows[y % 3]
+        row[:] = -first
+        for channel in range(channels):
+            for x in range(width):
+                row[x] += weights[channel] * planes[channel, y, x]
+        for x in range(width):
+            total += row[x]
+            squares += row[x] * row[x]
+        if y >= 2:
+            above, middle = rows[(y - 2) % 3], rows[(y - 1) % 3]
+            for x in range(1, width - 1):
+                edge = above[x] + row[x] + middle[x - 1] + middle[x + 1] - 4 * middle[x]
+                edges += edge
+                edge_squares += edge * edge
+        if channels == 3:
+            red, green, blue = planes[0, y], planes[1, y], planes[2, y]
+            for x in range(width):
+                high = np.float32(max(red[x], green[x], blue[x]))
+                low = np.float32(min(red[x], green[x], blue[x]))
+                colour += (high - low) / high if high > 0 else np.float32(0)
+    pixels, inner = height * width, max(height - 2, 0) * max(width - 2, 0)
+    mean = total / pixels
+    contrast = np.sqrt(max(squares / pixels - mean * mean, 0.0))
+    sharpness = max(edge_squares / inner - (edges / inner) ** 2, 0.0) if inner > 0 else np.nan
+    return first + mean, contrast, sharpness, colour / pixels
