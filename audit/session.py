@@ -44,7 +44,7 @@ class Session:
         self.folder = folder or prepared.config.file.parent / prepared.config.audit.report
         self.started = datetime.now(UTC)
         self.listener = listener or events.Silence()
-        data = Data(prepared.config)
+        data = Data(prepared.config, self.listener)
         self._examinations = {
             name: Examination(
                 prepared.config, subject, chosen, data, folder=self.folder / ".work", listener=self.listener

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from audit import events
 from audit.config import Config
 from audit.data.images import Images, open_images
 from audit.errors import AuditError, SectionError, Unavailable
@@ -11,8 +12,8 @@ from audit.measurement.once import Once
 class Data:
     """The pictures of an audit, opened when they are first needed."""
 
-    def __init__(self, config: Config):
-        self.config = config
+    def __init__(self, config: Config, listener: events.Listener):
+        self.config, self.listener = config, listener
         self._images = Once(self._opened)
         self._fingerprint = Once(self._fingerprinted)
 
@@ -27,7 +28,7 @@ class Data:
         return self._fingerprint()
 
     def _fingerprinted(self) -> str:
-        return self.images.fingerprint()
+        return self.images.fingerprint(self.listener)
 
     def _opened(self) -> Images:
         if self.config.data is None:

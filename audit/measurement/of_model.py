@@ -50,7 +50,7 @@ class Measurement:
     @property
     def images(self) -> int:
         """How many pictures were shown."""
-        return len(self.data.images)
+        return len(self.data.images) - self.one_pass.damaged.rows
 
     @property
     def made_by(self) -> Mapping[str, str]:
@@ -105,7 +105,8 @@ class Measurement:
 
     def made(self) -> list[Table]:
         """Every table that was made by now."""
-        return [table() for table in self._tables.values() if table.done]
+        damaged = [self.one_pass.damaged] if self.done else []
+        return [*damaged, *(table() for table in self._tables.values() if table.done)]
 
     @cached_property
     def weights(self) -> Numbers:
@@ -132,7 +133,8 @@ class Measurement:
     @property
     def _makers(self) -> dict[Need, Callable[[], Table]]:
         return {
-            "predictions": self._predictions,
+            "predictions": self.one_pass.of_outputs,
+            "attributes": lambda: self.one_pass.attributes,
             "parameters": self._parameters,
             "normalisations": self._normalisations,
             "preprocessing": self._preprocessing,
@@ -161,11 +163,6 @@ class Measurement:
         activated = self.model.outline.layer(first.activation or first.name)
         histogram = next(iter(self.histograms(activated)), None)
         return supplement.of_model(self.model.outline, self.columns(first), layers, histogram)
-
-    def _predictions(self) -> Table:
-        (record,) = self.one_pass.of_outputs()
-        assert isinstance(record, Table)
-        return record
 
     def _parameters(self) -> Table:
         from audit.stream.parameters import parameters

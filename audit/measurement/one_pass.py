@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from audit import registry
-from audit.config import Config
+from audit.config import Config, DataSection
+from audit.data.attributes import Attributes
+from audit.data.damage import Damages
 from audit.data.images import label_index
 from audit.errors import Unavailable
 from audit.events import Listener
@@ -12,6 +14,7 @@ from audit.measurement.data import Data
 from audit.measurement.once import Once
 from audit.model.load import Model
 from audit.plan import Needs
+from audit.records import Table
 from audit.store.work import Made, Work, key
 from audit.stream.predictions import Predictions
 from audit.stream.reducer import Reducer
@@ -22,6 +25,10 @@ Place = tuple[str, str]
 """A layer and the statistic that is measured there, or the output and PREDICTIONS."""
 
 PREDICTIONS = "predictions"
+PICTURES = "pictures"
+DAMAGED, ATTRIBUTES = (PICTURES, "damaged"), (PICTURES, "attributes")
+"""What the pass says of the pictures themselves; no statistic of a layer has these names."""
+
 LABELLED = frozenset({PREDICTIONS, "selectivity"})
 
 
@@ -39,13 +46,12 @@ class OnePass:
         """The digests of all that the records depend on."""
         section = self.model.section
         shown = {"input": section.input, "mean": section.mean, "std": section.std, "resize": section.resize}
-        batch = self.config.data.batch if self.config.data else 0
         return {
             "code": code_digest(),
             "weights": self.model.digest,
             "data": self.data.fingerprint,
             "preprocessing": str(shown),
-            "batch": str(batch),
+            "batch": str(self._section.batch),
             "device": self.model.device.type,
         }
 
@@ -59,10 +65,20 @@ class OnePass:
             raise without_labels()
         return self.records()[layer, statistic]
 
-    def of_outputs(self) -> list[Made]:
+    def of_outputs(self) -> Table:
         """What the model said of the pictures; whatever is wrong with the labels is said here, and nowhere else."""
         self.labels()
-        return self.records()[self._output, PREDICTIONS]
+        return _table(self.records()[self._output, PREDICTIONS])
+
+    @property
+    def damaged(self) -> Table:
+        """The pictures that could not be shown."""
+        return _table(self.records()[DAMAGED])
+
+    @property
+    def attributes(self) -> Table:
+        """What the pictures that were shown look like."""
+        return _table(self.records()[ATTRIBUTES])
 
     @property
     def _output(self) -> str:
@@ -70,12 +86,16 @@ class OnePass:
 
     @property
     def _wanted(self) -> list[Place]:
-        places = [(layer, statistic) for layer, those in self.needs.layers.items() for statistic in sorted(those)]
-        return [*places, (self._output, PREDICTIONS)] if PREDICTIONS in self.needs.model else places
+        of_layers = [(layer, statistic) for layer, those in self.needs.layers.items() for statistic in sorted(those)]
+        of_outputs = [(self._output, PREDICTIONS)] if PREDICTIONS in self.needs.model else []
+        of_pictures = [DAMAGED, *([ATTRIBUTES] if "attributes" in self.needs.model else [])]
+        return [*of_pictures, *of_layers, *of_outputs]
 
     def _records(self) -> Mapping[Place, list[Made]]:
         keys = {place: self._key(place) for place in self._wanted}
         found = {place: records for place in keys if (records := self.work.get(keys[place])) is not None}
+        if DAMAGED in found:
+            Damages.of(_table(found[DAMAGED]), len(self.data.images), self._section.damaged)
         missing = [place for place in keys if place not in found and self._possible(place)]
         if missing:
             for place, records in self._sweep(missing).items():
@@ -89,18 +109,27 @@ class OnePass:
         return key(layer=layer, statistic=statistic, **labels, **self.made_by)
 
     def _sweep(self, places: Sequence[Place]) -> dict[Place, list[Made]]:
-        assert self.config.data is not None
-        chosen = {place: self._reducers(place[1]) for place in places}
+        images = self.data.images
+        chosen = {place: self._reducers(place[1]) for place in places if place[0] != PICTURES}
         of_layer: dict[str, list[Reducer]] = {}
         for (layer, _), reducers in chosen.items():
             of_layer.setdefault(layer, []).extend(reducers)
-        swept = {
-            layer: iter(records)
-            for layer, records in sweep(
-                self.model, self.data.images, of_layer, self.config.data.batch, self.listener
-            ).items()
+        damages = Damages(len(images), self._section.damaged)
+        attributes = Attributes(images) if ATTRIBUTES in places else None
+        swept = sweep(
+            self.model, images, of_layer, self._section.batch, self.listener, damages=damages, attributes=attributes
+        )
+        records = {layer: iter(those) for layer, those in swept.items()}
+        made: dict[Place, list[Made]] = {
+            place: [next(records[place[0]]) for _ in reducers] for place, reducers in chosen.items()
         }
-        return {place: [next(swept[place[0]]) for _ in reducers] for place, reducers in chosen.items()}
+        of_pictures: dict[Place, list[Made]] = {DAMAGED: [damages.table()]}
+        return made | of_pictures | ({ATTRIBUTES: [attributes.table()]} if attributes else {})
+
+    @property
+    def _section(self) -> DataSection:
+        assert self.config.data is not None, "images were opened"
+        return self.config.data
 
     def _reducers(self, statistic: str) -> list[Reducer]:
         if statistic == PREDICTIONS:
@@ -122,6 +151,12 @@ class OnePass:
     def _labels(self) -> Mapping[int, int]:
         """Image index -> output index, where the label is known."""
         return label_index(self.data.images, self.model.labels, self.model.outline.layers[-1].units)
+
+
+def _table(records: Sequence[Made]) -> Table:
+    (record,) = records
+    assert isinstance(record, Table)
+    return record
 
 
 def without_labels() -> Unavailable:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from audit import events
+from audit.data.attributes import Attributes
+from audit.data.damage import Damages
 from audit.data.images import Images
 from audit.data.preprocess import batches, normalized
 from audit.model.hooks import Observer
@@ -21,10 +23,14 @@ def sweep(
     reducers: Mapping[str, Sequence[Reducer]],
     batch: int,
     listener: events.Listener,
+    *,
+    damages: Damages | None = None,
+    attributes: Attributes | None = None,
 ) -> dict[str, list[Record]]:
     """Shows every picture to the model once and feeds each layer's reducers; the forward stops at the last of them.
 
-    Returns the records per layer, in the order of its reducers. Nothing is kept of the activations themselves.
+    Returns the records per layer, in the order of its reducers. Nothing is kept of the activations themselves. Pictures
+    that cannot be shown are noted in `damages`, and what the others look like in `attributes`.
     """
     indices = torch.arange(0)
     layouts = {layer.name: layer.layout for layer in model.outline.layers}
@@ -43,7 +49,9 @@ def sweep(
             listener, f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers", len(images)
         ) as advance,
     ):
-        for pixels, part in batches(images, range(len(images)), model.section, batch):
+        for pixels, part in batches(
+            images, range(len(images)), model.section, batch, damages=damages, attributes=attributes
+        ):
             indices = torch.tensor(part)
             observer.run(normalized(pixels, model.mean, model.std).to(own))
             advance(len(part))

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from audit import events
 from audit.ascent.objective import frozen
+from audit.data.damage import Damages
 from audit.data.images import Images
 from audit.data.preprocess import batches, normalized
 from audit.errors import Unavailable
@@ -23,8 +24,8 @@ def gradient_energy(model: Model, layer: Layer, images: Images, listener: events
     """Column "gradient_energy": mean over pictures of the squared gradient that arrives at a unit, over all positions.
 
     It is the gradient of the strongest output, as the network gives it, with respect to the layer's map after its
-    rectifier, if it has one (Yosinski et al. 2015, supplement). At most 100 evenly spread pictures. Unavailable where no
-    gradient gets to the layer.
+    rectifier, if it has one (Yosinski et al. 2015, supplement). At most 100 evenly spread pictures. Unavailable where
+    no gradient gets to the layer.
     """
     at = layer.activation or layer.name
     output = model.outline.layers[-1].name
@@ -40,7 +41,7 @@ def gradient_energy(model: Model, layer: Layer, images: Images, listener: events
         Observer(model.network, [at, output], seen.__setitem__) as observer,
         events.work(listener, title, len(chosen)) as advance,
     ):
-        for pixels, part in batches(images, chosen, model.section, batch):
+        for pixels, part in batches(images, chosen, model.section, batch, damages=Damages(len(chosen), 100)):
             with torch.enable_grad():
                 observer.run(normalized(pixels, model.mean, model.std).to(own).requires_grad_())
                 gradient = _gradient(seen[output], seen[at], at)
