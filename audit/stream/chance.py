@@ -1,0 +1,156 @@
+"""Weights -> how well they are explained by chance: drawn one by one from a uniform or a normal distribution.
+
+An initialization draws every weight alone. Training correlates them: some filters, channels and positions get
+stronger, neighbours get alike, a few directions carry most of the matrix, and the tails get heavy. Every p-value here
+is that of "drawn one by one"; a small one says that the weights were trained (or pruned, or rounded).
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import special, stats
+
+SAMPLE = 10_000
+"""Values of a tensor whose distribution is tested; of more a random sample is taken."""
+
+FILTERS, INPUTS = 256, 1152
+"""Filters, and weights of each, in which structure is looked for; of more, evenly spaced ones."""
+
+LONG = 96
+"""Weights that a filter needs to be told from others by their distribution; shorter trained ones often look uniform."""
+
+Filters = Float[np.ndarray, "filter channel *position"]
+
+
+def sample(values: Float[np.ndarray, "..."], seed: int) -> Float[np.ndarray, " value"]:
+    """At most `SAMPLE` of the values, float64."""
+    flat = values.reshape(-1)
+    if flat.size > SAMPLE:
+        flat = flat[np.random.default_rng(seed).choice(flat.size, SAMPLE, replace=False, shuffle=False)]
+    return np.asarray(flat, dtype=np.float64)
+
+
+def uniform_p(values: Float[np.ndarray, " value"]) -> float:
+    """Kolmogorov and Smirnov's p-value of a uniform distribution around 0; its bound is estimated from the largest."""
+    p: Float[np.ndarray, " row"] = _uniform_ps(values[None])
+    return float(p[0])
+
+
+def normal_p(values: Float[np.ndarray, " value"]) -> float:
+    """D'Agostino and Pearson's p-value of a normal distribution of any mean and spread, from skewness and kurtosis."""
+    if values.size < 20 or not np.ptp(values) > 0:
+        return float("nan")
+    return float(stats.normaltest(values / np.abs(values).max()).pvalue)
+
+
+def spectral_excess(matrix: Float[np.ndarray, "row column"]) -> float:
+    """How far the largest squared singular value lies above that of a random matrix of the same spread.
+
+    In units of the Tracy-Widom law with its centre at the edge (Johnstone 2001): -1.2 on average for independent
+    weights, rarely above 2; NaN for fewer than 4 rows or columns.
+    """
+    short, long = sorted(matrix.shape)
+    spread = float((matrix**2).mean()) if matrix.size else 0.0
+    if short < 4 or not spread > 0:
+        return float("nan")
+    scaled = (matrix if matrix.shape[0] == short else matrix.T) / math.sqrt(spread)
+    largest = float(np.linalg.eigvalsh(scaled @ scaled.T)[-1])
+    root = math.sqrt(long - 1) + math.sqrt(short)
+    width = root * math.pow(1 / math.sqrt(long - 1) + 1 / math.sqrt(short), 1 / 3)
+    return (largest - root**2) / width
+
+
+def tracy_widom_p(excess: float) -> float:
+    """Probability of so large a value or a larger one; the asymptotic tail, 1 where that does not hold."""
+    if not excess > 1:
+        return float("nan") if math.isnan(excess) else 1.0
+    power = math.pow(excess, 1.5)
+    return math.exp(-2 / 3 * power) / (4 * math.sqrt(math.pi) * power)
+
+
+def exchangeable_p(filters: Filters) -> float:
+    """p-value of "no arrangement of these weights is special": the smallest of several tests, times their number.
+
+    Mean and energy of filters, of input channels and of positions do not differ more than those of random groups;
+    spatial neighbours are not correlated; no direction of the matrix is stronger than chance. NaN for constants.
+    """
+    if not np.ptp(filters) > 0:
+        return float("nan")
+    filters = filters / np.abs(filters).max()
+    weights = filters.reshape(*filters.shape[:2], -1)
+    found = [_groups_p(part, axis) for part in (weights, weights**2) for axis in range(3)]
+    found += [_neighbours_p(filters), tracy_widom_p(spectral_excess(weights.reshape(len(weights), -1)))]
+    known = [p for p in found if not math.isnan(p)]
+    return min(1.0, min(known) * len(known)) if known else float("nan")
+
+
+def part_of(filters: Filters) -> Filters:
+    """At most `FILTERS` filters and `INPUTS` weights of each, evenly spaced, float64."""
+    positions = math.prod(filters.shape[2:])
+    few = filters[_spaced(len(filters), FILTERS)][:, _spaced(filters.shape[1], max(1, INPUTS // positions))]
+    return np.asarray(few, dtype=np.float64)
+
+
+def fresh_filters(filters: Filters, seed: int, chance: float = 1e-4) -> float:
+    """How many filters are as a uniform initialization left them, beside others that may be trained.
+
+    Those whose own weights look uniform, if together they do too and have no structure; 0 if they are fewer than 3 or
+    a twentieth. NaN where filters are too short (`LONG`) to be told apart.
+    """
+    if math.prod(filters.shape[1:]) < LONG:
+        return float("nan")
+    alike = filters[_look_uniform(filters)]
+    if len(alike) < max(3, len(filters) / 20):
+        return 0.0
+    by_chance = uniform_p(sample(alike, seed)) > chance and exchangeable_p(part_of(alike)) > chance
+    return float(len(alike)) if by_chance else 0.0
+
+
+def _look_uniform(filters: Filters, chance: float = 0.01) -> Bool[np.ndarray, " filter"]:
+    rows = filters.reshape(len(filters), -1)
+    return np.asarray(_uniform_ps(rows[:, _spaced(rows.shape[1], 512)].astype(np.float64)) > chance)
+
+
+def _uniform_ps(rows: Float[np.ndarray, "row value"]) -> Float[np.ndarray, " row"]:
+    """Of each row; the p-value as Stephens 1970 corrects it for few values. NaN for constant rows."""
+    count = rows.shape[1]
+    bound = np.abs(rows).max(axis=1, keepdims=True) * (count + 1) / count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = (np.sort(rows, axis=1) / bound + 1) / 2
+    steps = np.arange(count + 1) / count
+    distance = np.maximum((steps[1:] - expected).max(axis=1), (expected - steps[:-1]).max(axis=1))
+    p = special.kolmogorov(distance * (math.sqrt(count) + 0.12 + 0.11 / math.sqrt(count)))
+    return np.where(np.ptp(rows, axis=1) > 0, p, np.nan)
+
+
+def _groups_p(values: Float[np.ndarray, "filter channel position"], axis: int) -> float:
+    """Whether sums over the slices along an axis differ as those of random groups of values do; NaN for one slice."""
+    groups, spread = values.shape[axis], float(values.var())
+    if groups < 2 or not spread > 0:
+        return float("nan")
+    size = values.size // groups
+    sums = values.sum(axis=tuple(other for other in range(3) if other != axis))
+    distance = ((sums - size * values.mean()) ** 2).sum() / (size * spread) * (values.size - 1) / values.size
+    return float(stats.chi2.sf(distance, groups - 1))
+
+
+def _neighbours_p(filters: Filters) -> float:
+    """Whether products of spatial neighbours sum to what independent values give; NaN where there is no neighbour."""
+    axes = [axis for axis in range(2, filters.ndim) if filters.shape[axis] > 1]
+    products = [_shifted(filters, axis, 0) * _shifted(filters, axis, 1) for axis in axes]
+    scale = float((filters**2).mean()) * math.sqrt(sum(part.size for part in products))
+    if not scale > 0:
+        return float("nan")
+    return float(2 * stats.norm.sf(abs(sum(float(part.sum()) for part in products)) / scale))
+
+
+def _shifted(filters: Filters, axis: int, by: int) -> Float[np.ndarray, "..."]:
+    """All but the last (`by` 0) or all but the first (1) along an axis."""
+    end = filters.shape[axis] - 1
+    return np.moveaxis(np.moveaxis(filters, axis, 0)[by : by + end], 0, axis)
+
+
+def _spaced(count: int, most: int) -> slice:
+    """Every n-th of `count`, at most `most`."""
+    return slice(None, None, max(1, math.ceil(count / most)))
