@@ -14,7 +14,8 @@ from audit import events
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 READERS = 4
 """Threads that read files for their digests: a network folder answers several at once."""
-CHUNK = 4096
+TASK = 64
+"""Pictures that a thread takes at a time."""
 SILENCE = events.Silence()
 
 Picture = Any  # a PIL image, a uint8 array (y, x[, channel]), or a float tensor (channel, y, x) of values in 0..1
@@ -49,17 +50,20 @@ class Images(Protocol):
 
 def fingerprint_of(images: Images, listener: events.Listener) -> str:
     """SHA-256 over the names and digests of all pictures, in their order."""
-    whole = hashlib.sha256()
-    total = len(images)
+
+    def digests(start: int) -> tuple[int, bytes]:
+        some = range(start, min(start + TASK, total))
+        named = [f"{images.name(index)}\0".encode(errors="surrogateescape") + images.digest(index) for index in some]
+        return len(some), b"".join(named)
+
+    whole, total = hashlib.sha256(), len(images)
     with (
         events.work(listener, f"fingerprint of {total} pictures", total) as advance,
         ThreadPoolExecutor(max_workers=READERS) as pool,
     ):
-        for start in range(0, total, CHUNK):  # not all at once: a million futures are a gigabyte
-            chunk = range(start, min(start + CHUNK, total))
-            for index, digest in zip(chunk, pool.map(images.digest, chunk), strict=True):
-                whole.update(f"{images.name(index)}\0".encode(errors="surrogateescape") + digest)
-            advance(len(chunk))
+        for count, named in pool.map(digests, range(0, total, TASK)):
+            whole.update(named)
+            advance(count)
     return whole.hexdigest()
 
 
