@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from audit.checks.chance import allowance
 from audit.checks.evidence import Check, Evidence, Need, Place
-from audit.errors import NotApplicable
+from audit.errors import NotApplicable, Unavailable
 from audit.records import Judgement
 
 
@@ -42,11 +42,14 @@ class Accuracy(Check):
         message = f"top-{self.top} accuracy {share:.2f} % on {count} labelled pictures"
         if self.at_least is not None:
             return Judgement(share, self.at_least, "at least", "%", message)
-        return self._held_to_claim(share, count, evidence.number("claimed_top1"), message)
+        claim = evidence.number("claimed_top1")
+        if not 0 <= claim <= 100:
+            raise Unavailable(f"the checkpoint claims {claim:g} %, which is no accuracy; give at_least")
+        return self._held_to_claim(share, count, claim, message)
 
     def _held_to_claim(self, share: float, count: int, claim: float, message: str) -> Judgement:
         allowed = max(0.0, claim - self.below_claim)
-        chance = 100 * allowance(min(allowed, 100) / 100, count)
+        chance = 100 * allowance(allowed / 100, count)
         message += (
             f"; the checkpoint claims {claim:.2f} %, of which {self.below_claim:g} points may be lost and {chance:.1f} "
             "are chance"

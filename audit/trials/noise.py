@@ -42,11 +42,13 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
     """
     output = model.outline.layers[-1].name
     names = [layer.name for layer in model.outline.layers if layer.name in layers or layer.name == output]
+    layouts = {layer.name: layer.layout for layer in model.outline.layers}
     found = {name: _Moved() for name in names}
     flips: list[Tensor] = []
 
     def visit(name: str, value: Tensor) -> None:
-        copies = maps(value).reshape(-1, len(SIGMAS), value[0].numel())
+        flat = maps(value, layouts[name]).flatten(1)
+        copies = flat.reshape(-1, len(SIGMAS), flat.shape[1])
         found[name].parts.append(relative_change(copies))
         if name == output:
             flips.append(_flipped(copies))

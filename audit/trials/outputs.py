@@ -60,7 +60,9 @@ def watched(model: Model) -> Iterator[tuple[Observer, list[Tensor]]]:
     last, seen = model.outline.layers[-1], list[Tensor]()
     if last.map_size != (1, 1):
         raise Unavailable(f'the outputs "{last.name}" are maps of {last.map_size}, one number per class is needed')
-    with Observer(model.network, [last.name], lambda _, output: seen.append(maps(output).flatten(1))) as observer:
+    with Observer(
+        model.network, [last.name], lambda _, output: seen.append(maps(output, last.layout).flatten(1))
+    ) as observer:
         yield observer, seen
 
 
