@@ -28,7 +28,7 @@ class DuplicateUnits(Check):
 
     at_most: float = Field(default=0.0, ge=0, le=100, description="duplicates allowed, in percent of the layer")
     min_correlation: float = Field(
-        default=0.997, gt=0, le=1, description="two units are alike if their correlation is this far from zero, or more"
+        default=0.995, gt=0, le=1, description="two units are alike if their correlation is this far from zero, or more"
     )
     min_samples: int = Field(
         default=30, ge=1, description="samples on which a rectified unit must be on before it is compared"

@@ -45,7 +45,7 @@ class NormalisationDrift(Check):
         if not drifts:
             raise Unavailable(_unmeasured(evidence, layers))
         worst = max(drifts, key=lambda drift: (np.isnan(drift.size), drift.size))
-        far = sorted((drift for drift in drifts if not drift.size <= self.at_most), key=lambda drift: -drift.size)
+        far = [drift for drift in drifts if not drift.size <= self.at_most]
         findings = tuple(Finding(drift.layer, None, str(drift), drift.size) for drift in far)
         return Judgement(worst.size, self.at_most, "at most", "", _message(drifts, worst, len(layers), far), findings)
 
@@ -125,7 +125,7 @@ def _message(drifts: list[Drift], worst: Drift, layers: int, far: list[Drift]) -
     if not far:
         return message
     return message + (
-        ". These pictures are not what the statistics were taken from: another preprocessing or other data, or "
-        "statistics that are stale or were reset. Compare mean, std and the pictures' quality with the training's; if "
-        "these pictures are right, take the statistics again"
+        f". {len(far)} drift too far, the first of them {far[0].layer}: these pictures are not what the statistics were "
+        "taken from (another preprocessing, other data), or the statistics are stale or were reset. Compare mean, std "
+        "and the pictures' quality with the training's; if these pictures are right, take the statistics again"
     )
