@@ -1,6 +1,6 @@
 """A model and what was planted in it -> the product's default audit of it, and what became of the defect."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isnan, nan
 from pathlib import Path
@@ -13,8 +13,8 @@ from audit.records import Finding, Verdict
 from audit.session import Session
 from tests.audits import section
 from tests.defects.definitions import Planting, definitions
-from tests.defects.healthy import Healthy
-from tests.defects.recipes import Planted
+from tests.defects.healthy import Healthy, healthy
+from tests.defects.recipes import Planted, planted
 
 FILE = "audit.toml"
 BAR = "accuracy"
@@ -44,7 +44,8 @@ class Audited:
     @property
     def errors(self) -> Mapping[Alarm, str]:
         """Where the program itself or the data failed: no detection, whatever the exit code."""
-        return {_alarm(verdict): verdict.message for verdict in self.verdicts if verdict.outcome == "error"}
+        broken = [verdict for verdict in self.verdicts if verdict.outcome == "error"]
+        return {_alarm(verdict): verdict.message.strip().rpartition("\n")[2] for verdict in broken}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Outcome:
 
     `alarms` are the checks that fail anew, `findings` those that failed before and now find something at the defect's
     place; `at_place` says whether any of them points there. `before` and `after` are accuracies in percent. `errors`
-    are checks that broke down anew: they count as nothing found.
+    are checks that broke down anew: they count as nothing found. `said` is what the expected checks said instead.
     """
 
     planting: Planting
@@ -64,6 +65,7 @@ class Outcome:
     at_place: bool
     refused: str = ""
     errors: frozenset[str] = frozenset()
+    said: tuple[str, ...] = ()
 
     @property
     def cost(self) -> float:
@@ -101,43 +103,77 @@ class Outcome:
         return self.planting.defect.found == "never"
 
 
-def write_audit(folder: Path, healthy: Healthy, planted: Planted | None = None) -> Path:
+def write_audit(folder: Path, whole: Healthy, made: Planted | None = None) -> Path:
     """An audit.toml with [[models]] and [data] alone, of the healthy checkpoint or of a planted one beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = dict(healthy.table)
+    table = dict(whole.table)
     shown: Mapping[str, Any] = {}
-    if planted is not None:
-        table = {name: value for name, value in table.items() if name not in ("key", "prefix")} | dict(planted.shown)
-        table["checkpoint"] = str(healthy.save(planted.state, folder))
-        shown = planted.pictures
-    arguments = {"source": healthy.source, "count": healthy.subject.pictures, **shown}
-    data = {"factory": "tests.defects.pictures:pictures", "arguments": arguments, "batch": healthy.subject.batch}
+    if made is not None:
+        table = {name: value for name, value in table.items() if name not in ("key", "prefix")} | dict(made.shown)
+        table["checkpoint"] = str(whole.save(made.state, folder))
+        shown = made.pictures
+    arguments = {"source": whole.source, "count": whole.subject.pictures, **shown}
+    data = {"factory": "tests.defects.pictures:pictures", "arguments": arguments, "batch": whole.subject.batch}
     text = section("[audit]", device="cpu") + section("[[models]]", **table) + section("[data]", **data)
     (folder / FILE).write_text(text, encoding="utf-8")
     return folder / FILE
 
 
-def audited(file: Path, kept: Path, at_least: float = 0.0) -> Audited:
-    """The default audit in this process, without a report; `at_least` is the accuracy asked for, in percent.
+def audited(file: Path, kept: Path, at_least: float | None = None) -> Audited:
+    """The default audit in this process, without a report; `at_least` is the accuracy in percent that its owner wants.
 
     `kept` is where finished work is kept and found again.
     """
     try:
-        prepared = _with_bar(prepare(file), at_least)
+        prepared = prepare(file)
     except AuditError as error:
         return Audited(refused=str(error))
-    items = prepared.items(FILE)
-    session = Session(prepared, items, kept)
+    asked = prepared if at_least is None else _with_bar(prepared, at_least)
+    items = asked.items(FILE)
+    session = Session(asked, items, kept)
     return Audited(tuple(session.evaluate(item) for item in items))
 
 
-def compared(planting: Planting, planted: Planted, before: Audited, after: Audited) -> Outcome:
+@dataclass(frozen=True)
+class Reference:
+    """The healthy model: what the default audit says of it, and the same where its owner knows its accuracy."""
+
+    plain: Audited
+    known: Audited
+
+
+def reference(model: str, folder: Path) -> Reference:
+    """Audits the healthy checkpoint; ValueError where its accuracy cannot be had."""
+    whole = healthy(model)
+    file = write_audit(folder / model / "healthy", whole)
+    made = Reference(audited(file, folder / model), audited(file, folder / model, at_least=0.0))
+    if isnan(made.known.accuracy):
+        said = made.known.refused or [verdict.message for verdict in made.known.verdicts if verdict.item.task == BAR]
+        raise ValueError(f"the lab needs the accuracy of the healthy {model}: {said}")
+    return made
+
+
+def trial(planting: Planting, before: Audited, folder: Path) -> Outcome:
+    """Plants a defect, audits the result, and compares it with the healthy one's audit."""
+    whole = healthy(planting.subject.name)
+    made = planted(whole, planting)
+    file = write_audit(folder_of(planting, folder), whole, made)
+    bar = before.accuracy - definitions().points
+    return compared(planting, made, before, audited(file, folder / planting.subject.name, max(0.0, bar)))
+
+
+def folder_of(planting: Planting, folder: Path) -> Path:
+    """Where the planted checkpoint and its audit.toml are written."""
+    return folder / planting.id
+
+
+def compared(planting: Planting, made: Planted, before: Audited, after: Audited) -> Outcome:
     """What is new in the audit of the planted model."""
     new = {alarm: verdict for alarm, verdict in after.alarms.items() if alarm not in before.alarms}
     worse = {
         alarm: verdict
         for alarm, verdict in after.alarms.items()
-        if alarm in before.alarms and _new_findings(planting, planted, before.alarms[alarm], verdict)
+        if alarm in before.alarms and _new_findings(planting, made, before.alarms[alarm], verdict)
     }
     return Outcome(
         planting,
@@ -145,19 +181,22 @@ def compared(planting: Planting, planted: Planted, before: Audited, after: Audit
         after.accuracy,
         frozenset(task for task, _ in new),
         frozenset(task for task, _ in worse),
-        any(_at_place(planting, planted, finding) for verdict in new.values() for finding in verdict.findings)
+        any(_at_place(planting, made, finding) for verdict in new.values() for finding in verdict.findings)
         or bool(worse),
         after.refused,
         frozenset(task for task, layer in after.errors if (task, layer) not in before.errors),
+        tuple(_said(planting, after)),
     )
 
 
-def false_alarms(healthy: Healthy, audit: Audited) -> dict[str, Verdict]:
-    """Check@layer -> what the audit of the healthy checkpoint says though it is not so."""
+def false_alarms(whole: Healthy, audit: Audited) -> dict[str, str]:
+    """Check@layer -> what the audit of the healthy checkpoint says though it is not so, or why it broke down."""
+    said = {alarm: verdict.message for alarm, verdict in audit.alarms.items()}
+    wrong = {alarm: text for alarm, text in said.items() if alarm[0] not in whole.subject.true_findings}
+    broken = {alarm: f"broke down: {text}" for alarm, text in audit.errors.items()}
+    refused: dict[Alarm, str] = {("audit", None): audit.refused} if audit.refused else {}
     return {
-        f"{task}@{layer}" if layer else task: verdict
-        for (task, layer), verdict in audit.alarms.items()
-        if task not in healthy.subject.true_findings
+        f"{task}@{layer}" if layer else task: text for (task, layer), text in {**wrong, **broken, **refused}.items()
     }
 
 
@@ -174,17 +213,30 @@ def _alarm(verdict: Verdict) -> Alarm:
     return verdict.item.task, verdict.item.layer
 
 
-def _new_findings(planting: Planting, planted: Planted, before: Verdict, after: Verdict) -> bool:
+def _said(planting: Planting, after: Audited) -> Iterator[str]:
+    """What each expected check says, of the whole model or at the place; or that there is none."""
+    for task in sorted(planting.defect.expected):
+        asked = [verdict for verdict in after.verdicts if verdict.item.task == task]
+        there = [verdict for verdict in asked if verdict.item.layer is None or _is_at(planting, verdict.item.layer)]
+        if not asked:
+            yield f"{task}: not among the default checks of this model"
+        yield from (f"{task}: {verdict.outcome}: {' '.join(verdict.message.split())[:300]}" for verdict in there[:1])
+
+
+def _new_findings(planting: Planting, made: Planted, before: Verdict, after: Verdict) -> bool:
     known = {(finding.layer, finding.unit) for finding in before.findings}
     new = [finding for finding in after.findings if (finding.layer, finding.unit) not in known]
-    return any(_at_place(planting, planted, finding) for finding in new)
+    return any(_at_place(planting, made, finding) for finding in new)
 
 
-def _at_place(planting: Planting, planted: Planted, finding: Finding) -> bool:
+def _at_place(planting: Planting, made: Planted, finding: Finding) -> bool:
     """Whether a finding is about the broken units, the broken part, or anything at all where everything is broken."""
-    layers = planting.layers
-    if layers is None:
-        return True
-    if finding.layer is None or not any(f"{finding.layer}.".startswith(f"{layer}.") for layer in layers):
+    if not _is_at(planting, finding.layer):
         return False
-    return finding.unit is None or not planted.units or finding.unit in planted.units
+    return finding.unit is None or not made.units or finding.unit in made.units
+
+
+def _is_at(planting: Planting, layer: str | None) -> bool:
+    """Whether a layer is one of the broken ones, or lies in a broken part; any is where everything is broken."""
+    broken = planting.layers
+    return broken is None or (layer is not None and any(f"{layer}.".startswith(f"{name}.") for name in broken))
