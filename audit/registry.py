@@ -8,9 +8,22 @@ from audit.errors import nearest
 COMPONENTS: dict[str, dict[str, str]] = {
     "check": {
         "accuracy": "audit.checks.accuracy:Accuracy",
+        "always-on": "audit.checks.always_on:AlwaysOn",
+        "attributes": "audit.checks.attributes:Attributes",
+        "calibration": "audit.checks.calibration:Calibration",
+        "constant-units": "audit.checks.constant_units:ConstantUnits",
         "dead-units": "audit.checks.dead_units:DeadUnits",
+        "dominated-layer": "audit.checks.dominated_layer:DominatedLayer",
+        "duplicate-units": "audit.checks.duplicate_units:DuplicateUnits",
         "frequency-bias": "audit.checks.frequency_bias:FrequencyBias",
+        "human-agreement": "audit.checks.human_agreement:HumanAgreement",
+        "label-permutation": "audit.checks.label_permutation:LabelPermutation",
+        "noise-sensitivity": "audit.checks.noise_sensitivity:NoiseSensitivity",
         "non-finite": "audit.checks.non_finite:NonFinite",
+        "normalisation-drift": "audit.checks.normalisation_drift:NormalisationDrift",
+        "preprocessing": "audit.checks.preprocessing:Preprocessing",
+        "rare-units": "audit.checks.rare_units:RareUnits",
+        "saturated-units": "audit.checks.saturated_units:SaturatedUnits",
     },
     "statistic": {
         "activations": "audit.stream.statistics:activations",

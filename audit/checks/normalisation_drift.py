@@ -125,7 +125,7 @@ def _message(drifts: list[Drift], worst: Drift, layers: int, far: list[Drift]) -
     if not far:
         return message
     return message + (
-        f". {len(far)} drift too far, the first of them {far[0].layer}: these pictures are not what the statistics were "
-        "taken from (another preprocessing, other data), or the statistics are stale or were reset. Compare mean, std "
-        "and the pictures' quality with the training's; if these pictures are right, take the statistics again"
+        f". {len(far)} drift too far, the first of them {far[0].layer}: these pictures are not what the statistics "
+        "were taken from (another preprocessing, other data), or the statistics are stale or were reset. Compare mean, "
+        "std and the pictures' quality with the training's; if these pictures are right, take the statistics again"
     )
