@@ -56,7 +56,19 @@ def test_every_check_has_a_page_with_all_of_its_options(name):
     for option, field in registry.load("check", name).model_fields.items():
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{option}` |")]
         default = row.split("|")[3].strip()
-        assert default == "required" if field.is_required() else float(default) == field.default, option
+        assert default == "required" if field.is_required() else default == as_written(field.default, default), option
+
+
+def as_written(value: object, like: str) -> str:
+    """A default as a page has it: a number in any form, texts in backticks, none for None."""
+    match value:
+        case None:
+            return "none"
+        case str():
+            return f"`{value}`"
+        case tuple():
+            return ", ".join(f"`{one}`" for one in value)
+    return like if float(like) == value else str(value)
 
 
 @pytest.mark.parametrize("name", registry.names("analysis"))

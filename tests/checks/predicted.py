@@ -14,6 +14,7 @@ def predicted(
     label: Sequence[int],
     answer: Sequence[int],
     confidence: float | Sequence[float] = 0.9,
+    *,
     outputs: int = 10,
     names: Sequence[str] = (),
     rank: Sequence[int] | None = None,

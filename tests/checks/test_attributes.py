@@ -126,7 +126,7 @@ def test_a_name_that_fits_several_pictures_is_a_mistake(tmp_path):
     columns = dict(evidence.table("predictions").columns)
     columns["name"] = np.array(["a/0.jpg", "b/0.jpg", *columns["name"][2:]])
     tables = {**evidence.tables, "predictions": replace(evidence.table("predictions"), columns=columns)}
-    with pytest.raises(DataError, match='2 pictures are called "0.jpg"'):
+    with pytest.raises(DataError, match=r'2 pictures are called "0\.jpg"'):
         Attributes(by=("light",), csv="kinds.csv").judge(replace(evidence, tables=tables))
 
 

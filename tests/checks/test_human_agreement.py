@@ -33,7 +33,7 @@ def asked(tmp_path, text: str = GOOD, **more) -> Evidence:
 
 
 def test_agreement_is_what_a_count_by_hand_gives(tmp_path):
-    """Six answers: ann 0 cat, bob 0 cat, ann 1 dog, ann 2 dog (then fish), bob 3 fish, bob 4 cat; all as the model's."""
+    """Six answers: ann 0 cat, bob 0 cat, ann 1 dog, ann 2 dog (then fish), bob 3 fish, bob 4 cat: as the model."""
     judgement = HumanAgreement(labels="people.csv", at_least=90).judge(asked(tmp_path))
     assert judgement.measured == 100
     assert judgement.passed

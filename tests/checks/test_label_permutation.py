@@ -11,10 +11,12 @@ from audit.records import Judgement
 from tests.checks.predicted import classifier, predicted
 
 
-def judged(count: int, order, outputs: int = 10, accuracy: float = 0.8, confidence: float = 0.8, seed: int = 0, **more):
+def judged(
+    count: int, order, outputs: int = 10, accuracy: float = 0.8, *, confidence: float = 0.8, seed: int = 0, **more
+):
     """The judgement where the label of each picture was replaced by another; order[true] is what it was called."""
     label, answer = classifier(count, outputs, accuracy, seed)
-    return LabelPermutation().judge(predicted(np.asarray(order)[label], answer, confidence, outputs, **more))
+    return LabelPermutation().judge(predicted(np.asarray(order)[label], answer, confidence, outputs=outputs, **more))
 
 
 def moved(judgement: Judgement) -> set[int | None]:
@@ -30,7 +32,7 @@ def test_a_healthy_model_is_left_alone(seed):
 
 def test_two_swapped_labels_are_named():
     order = [0, 1, 2, 5, 4, 3, 6, 7, 8, 9]
-    judgement = judged(300, order, labels=tuple("zero one two three four five six seven eight nine".split()))
+    judgement = judged(300, order, labels=("zero", "one", "two", "three", "four", "five", *"6789"))
     assert not judgement.passed
     assert moved(judgement) == {3, 5}
     assert '"three" is answered by "five"' in judgement.message
@@ -120,7 +122,9 @@ def test_too_few_or_unlabelled_pictures_are_unavailable():
 @given(st.permutations(range(9)))
 def test_cycles_are_those_of_the_permutation(order):
     cycles = list(cycles_of(np.array(order)))
-    assert sorted(sum(cycles, [])) == [label for label in range(9) if order[label] != label]
+    assert sorted(label for cycle in cycles for label in cycle) == [
+        label for label in range(9) if order[label] != label
+    ]
     for cycle in cycles:
         assert [order[label] for label in cycle] == [*cycle[1:], cycle[0]]
 
