@@ -68,7 +68,8 @@ def as_filters(
     """The weight, one filter after the other: a transposed convolution holds the inputs of a group first."""
     if not isinstance(module, _ConvNd) or not module.transposed:
         return weight
-    return weight.unflatten(0, (module.groups, -1)).transpose(1, 2).flatten(0, 1)
+    grouped = weight.reshape(module.groups, len(weight) // module.groups, *weight.shape[1:])
+    return grouped.transpose(1, 2).flatten(0, 1)
 
 
 def _nearest_cosines(filters: Float[Tensor, "unit weight"], norm: Float[Tensor, " unit"]) -> Float[Tensor, " unit"]:
