@@ -5,7 +5,7 @@ from typing import Any
 
 from audit.config.mistakes import Mistake, setting, title
 from audit.config.positions import Place
-from audit.config.sections import ARRAYS, SECTIONS, TABLES, DataSection, matches
+from audit.config.sections import ARRAYS, SECTIONS, TABLES, DataSection, analyses, matches
 from audit.errors import nearest
 
 Tables = dict[str, Any]
