@@ -35,13 +35,13 @@ class Damages:
     picture must be readable, whatever `percent` says.
     """
 
-    def __init__(self, pictures: int, percent: float):
+    def __init__(self, pictures: int, percent: int | float):
         self.pictures, self.percent = pictures, percent
         self.allowed = max(1, int(pictures * percent / 100)) if percent > 0 else 0
         self._found: list[Damaged] = []
 
     @classmethod
-    def of(cls, table: Table, pictures: int, percent: float) -> "Damages":
+    def of(cls, table: Table, pictures: int, percent: int | float) -> "Damages":
         """What an earlier run found, judged by today's limit; DataError where that is passed."""
         damages = cls(pictures, percent)
         columns = (table.columns[name].tolist() for name in ("image", "name", "reason"))

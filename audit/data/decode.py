@@ -1,7 +1,7 @@
 """The contents of a picture file -> its first frame, upright; what is damaged or too large is refused."""
 
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
@@ -18,15 +18,15 @@ UPRIGHT = {
 """EXIF 2.3, tag 274: what turns a picture stored in that orientation upright."""
 
 
-def decoded(contents: Path | BinaryIO) -> Image.Image:
-    """The picture, as its EXIF orientation says it is held; ValueError with the reason where it is damaged.
+def decoded(file: Path | bytes) -> Image.Image:
+    """The picture in a file, or in its contents, upright; ValueError with the reason where it is damaged.
 
     Nothing is guessed: a file that ends too early is damaged, however much of it could be shown. A picture of more
     pixels than Pillow's `Image.MAX_IMAGE_PIXELS` is too: a file of a few bytes may ask for any amount of memory.
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # some packages switch it on for the whole process
     try:
-        with Image.open(contents, formats=FORMATS) as picture:
+        with Image.open(BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS) as picture:
             if _pixels(picture.size) > largest():
                 raise Image.DecompressionBombError
             picture.load()
@@ -37,7 +37,7 @@ def decoded(contents: Path | BinaryIO) -> Image.Image:
         raise ValueError(_reason(error)) from error
 
 
-def largest() -> float:
+def largest() -> int | float:
     """The most pixels that a picture may have: Pillow's own limit."""
     return float("inf") if Image.MAX_IMAGE_PIXELS is None else Image.MAX_IMAGE_PIXELS
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import operator
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -33,7 +32,7 @@ class Made:
     """
 
     dataset: Any
-    targets: Sequence[Any] | None = None
+    targets: Any = None  # a list, an array or a tensor of labels
     labels: dict[int, Label] = field(default_factory=dict, repr=False, compare=False)
     failed: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
     lock: Any = field(default_factory=Lock, repr=False, compare=False)
@@ -103,7 +102,7 @@ class Made:
         return picture, self.labels[index]
 
 
-def _targets(dataset: Any) -> Sequence[Any] | None:
+def _targets(dataset: Any) -> Any:
     """The Dataset's own list of labels (torchvision's `targets`), where a look at some pictures confirms it."""
     targets = getattr(dataset, "targets", None)
     if targets is None or not hasattr(targets, "__getitem__") or len(targets) != len(dataset):

@@ -67,7 +67,7 @@ def _of_fractions(values: Shaped[np.ndarray, "y x"]) -> UInt8[np.ndarray, "y x"]
     return np.asarray(values * 255 + 0.5).astype(np.uint8)
 
 
-def _with_channels(pixels: Shaped[np.ndarray, "y x *channel"], channels: int) -> UInt8[np.ndarray, "y x channel"]:
+def _with_channels(pixels: Shaped[np.ndarray, "*shape"], channels: int) -> UInt8[np.ndarray, "y x channel"]:
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     if pixels.ndim != 3 or pixels.dtype != np.uint8:

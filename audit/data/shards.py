@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,7 @@ class Shards:
     def picture(self, index: int) -> Picture:
         try:
             shard = self.shards[self.shard[index]]
-            return decoded(BytesIO(shard.read(int(self.offset[index]), int(self.size[index]))))
+            return decoded(shard.read(int(self.offset[index]), int(self.size[index])))
         except ValueError as error:
             raise PictureError(self.name(index), str(error)) from error
         except Exception as error:  # every file system has errors of its own

@@ -4,12 +4,21 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any, Protocol, cast, runtime_checkable
 
 from audit.data.source import SUFFIXES, Label
 
 BLOCK = 512
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+@runtime_checkable
+class File(Protocol):
+    """What a file system opens for reading; fsspec's files are no `BinaryIO`."""
+
+    def seek(self, offset: int, /) -> Any: ...
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,7 @@ class Sample:
     label: Label
 
 
-def samples(file: BinaryIO) -> Iterator[Sample]:
+def samples(file: File) -> Iterator[Sample]:
     """The pictures of a seekable tar file in the order in which they begin; ValueError where it is none, or damaged.
 
     The layout is webdataset's: files whose paths are equal up to the first dot of their names are one sample. Its label
@@ -62,7 +71,7 @@ def _split(name: str) -> tuple[str, str]:
     return f"{folder}{slash}{stem}", ending.lower()
 
 
-def _refuse_compressed(file: BinaryIO) -> None:
+def _refuse_compressed(file: File) -> None:
     file.seek(0)
     start = file.read(8)
     file.seek(0)
@@ -74,10 +83,10 @@ def _refuse_compressed(file: BinaryIO) -> None:
             )
 
 
-def _members(file: BinaryIO) -> Iterator[Member]:
+def _members(file: File) -> Iterator[Member]:
     """Every file with contents. `tarfile` takes a broken header for the end; what stands there tells."""
     try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], file), mode="r:") as tar:
             while (info := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # it would keep all of them
                 if info.isreg() and not info.issparse() and not info.name.rpartition("/")[2].startswith("."):
@@ -91,7 +100,7 @@ def _members(file: BinaryIO) -> Iterator[Member]:
         raise ValueError(f"it is damaged: there is no header at byte {end:,}, where the next file should begin")
 
 
-def _label(file: BinaryIO, parts: dict[str, Member]) -> Label:
+def _label(file: File, parts: dict[str, Member]) -> Label:
     if (member := parts.get("cls")) is not None:
         text = _text(file, member).strip()
         if not text:
@@ -116,7 +125,7 @@ def _json_label(contents: Any, name: str) -> Label:
     return label
 
 
-def _text(file: BinaryIO, member: Member) -> str:
+def _text(file: File, member: Member) -> str:
     file.seek(member.offset)
     try:
         return file.read(member.size).decode("utf-8-sig")
