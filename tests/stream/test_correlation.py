@@ -105,7 +105,7 @@ def test_a_layer_that_is_too_large_is_unavailable_and_takes_no_memory() -> None:
 
 
 @given(SIZES, SEEDS, st.sampled_from([(1, 1), (5, 3)]))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_split_equals_all_at_once(sizes: list[int], seed: int, size: tuple[int, int]) -> None:
     maps = noise(sum(sizes), size=size, seed=seed)
     whole, split = fed(Correlation(), maps), fed(Correlation(), maps, *sizes)

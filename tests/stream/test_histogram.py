@@ -53,7 +53,7 @@ def test_numbers_that_are_not_finite_are_not_counted() -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_histogram_counts_every_position_of_a_small_map(layout: torch.memory_format) -> None:
-    maps = noise(size=(8, 8)).to(memory_format=layout) - 0.25
+    maps = noise(size=(4, 8)).to(memory_format=layout) - 0.25
     found = fed(Distribution(), maps, 7, 16).compute("layer")
     for unit in range(maps.shape[1]):
         values = maps[:, unit].numpy().ravel()
@@ -86,7 +86,7 @@ def test_a_quantile_is_as_near_as_stated(seed: int, decades: float, share: float
 
 def test_the_smallest_and_largest_quantiles_are_exact() -> None:
     maps = noise()
-    found = quantiles(fed(Distribution(), maps).compute("layer"), [0, 1])
+    found = quantiles(fed(Distribution(), maps).compute("layer"), [0.0, 1.0])
     assert found[:, 0].tolist() == maps.amin(dim=(0, 2, 3)).tolist()
     assert found[:, 1].tolist() == maps.amax(dim=(0, 2, 3)).tolist()
 
@@ -133,7 +133,7 @@ def test_counts_grow_beyond_what_int32_holds() -> None:
 
 
 @given(SIZES, SEEDS, st.sampled_from([(4, 3), (13, 11)]))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_split_equals_all_at_once(sizes: list[int], seed: int, size: tuple[int, int]) -> None:
     maps = noise(sum(sizes), size=size, seed=seed)
     whole = fed(Distribution(), maps).compute("layer")

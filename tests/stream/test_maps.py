@@ -88,7 +88,7 @@ def test_of_many_pictures_one_in_eight_is_looked_through() -> None:
 
 
 @given(SIZES, SEEDS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_split_equals_all_at_once(sizes: list[int], seed: int) -> None:
     maps = noise(sum(sizes), seed=seed)
     split = fed(Maps(), maps, *sizes).compute("layer")

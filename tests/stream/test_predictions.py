@@ -96,7 +96,7 @@ def test_a_single_output_has_no_margin() -> None:
 
 
 @given(st.integers(1, 12), SEEDS, st.booleans())
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_accuracy_equals_a_count_of_the_strongest_outputs(classes: int, seed: int, broken: bool) -> None:
     outputs = logits(23, classes, seed)
     labels = {image: image % classes for image in range(0, 23, 2)}
@@ -126,7 +126,7 @@ def test_nothing_shown_is_unavailable() -> None:
 
 
 @given(SIZES, SEEDS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_split_equals_all_at_once(sizes: list[int], seed: int) -> None:
     outputs = logits(sum(sizes), seed=seed)
     whole = table(outputs)

@@ -32,7 +32,7 @@ def test_a_unit_at_its_bound_is_told_from_one_without(layout: torch.memory_forma
 
 
 @given(SIZES, SEEDS, st.sampled_from([1, 3, 50]))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_split_equals_all_at_once(sizes: list[int], seed: int, levels: int) -> None:
     maps = (noise(sum(sizes), seed=seed) * levels).round()
     whole = fed(Saturation(), maps).compute("layer")

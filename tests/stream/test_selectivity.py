@@ -95,7 +95,7 @@ def test_a_state_that_would_be_too_large_is_unavailable_and_takes_no_memory() ->
 
 
 @given(SIZES, SEEDS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_split_equals_all_at_once(sizes: list[int], seed: int) -> None:
     maps = noise(sum(sizes) + 6, seed=seed)
     sizes = [*sizes, 6]
