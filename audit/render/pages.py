@@ -61,6 +61,7 @@ KINDS = {
     ),
     "max-patches": ("Strongest patches", "What the unit saw in the pictures on which it fired most, strongest first."),
     "deconv": ("Deconvnet", "Which pixels of those patches the unit answered to, traced back by a deconvnet."),
+    "filters": ("Filters", "The unit's own weights: what it looks for in what lies below it; gray is zero."),
 }
 """Kinds of pictures in the order in which they are shown: title and what they are."""
 
