@@ -8,7 +8,7 @@ from pydantic import Field
 from scipy.stats import spearmanr
 
 from audit.checks.evidence import Check, Evidence, Need, Place
-from audit.errors import Unavailable
+from audit.errors import NotApplicable
 from audit.records import Finding, Judgement
 
 SILENT = 1e-12
@@ -32,10 +32,12 @@ class FrequencyBias(Check):
     filters: int = Field(default=5, ge=1, description="how many filters at each end are compared")
 
     def judge(self, evidence: Evidence) -> Judgement:
+        if evidence.layer is not None and evidence.layer.activation is None:
+            raise NotApplicable(f"no ReLU follows {evidence.layer.name}, so its filters have no mean activation")
         frequency, activation = evidence.column("frequency"), evidence.column("mean_activated")
         edges = _edges(frequency, evidence.column("is_colour"))
         if edges.sum() < 2 * self.filters:
-            raise Unavailable(
+            raise NotApplicable(
                 f"{edges.sum()} edge filters with a frequency of their own; comparing {self.filters} of the lowest "
                 f"with {self.filters} of the highest needs {2 * self.filters}"
             )

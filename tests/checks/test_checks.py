@@ -1,5 +1,7 @@
 """Checks: what they are shown -> what they say; nothing that was not measured passes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -9,7 +11,7 @@ from audit.checks.dead_units import DeadUnits
 from audit.checks.evidence import Evidence
 from audit.checks.frequency_bias import FrequencyBias
 from audit.checks.non_finite import NonFinite
-from audit.errors import Unavailable
+from audit.errors import NotApplicable, Unavailable
 from audit.records import Layer, Outline
 
 CONV = Layer("conv1", "Conv2d", (12, 8, 8), 100, False, "relu1", None)
@@ -87,9 +89,14 @@ def test_silent_high_frequencies_are_infinitely_biased_and_all_silent_is_never_g
     assert not FrequencyBias(filters=2).judge(broken).passed
 
 
-def test_too_few_edge_filters_are_unavailable() -> None:
-    with pytest.raises(Unavailable, match="needs 10"):
+def test_too_few_edge_filters_cannot_be_compared() -> None:
+    with pytest.raises(NotApplicable, match="needs 10"):
         FrequencyBias(filters=5).judge(shown(CONV, frequency=[0.1] * 9, mean_activated=[1.0] * 9, is_colour=[0.0] * 9))
+
+
+def test_filters_without_a_relu_have_no_mean_activation() -> None:
+    with pytest.raises(NotApplicable, match="no ReLU follows conv1"):
+        FrequencyBias(filters=2).judge(shown(replace(CONV, activation=None), frequency=[0.1] * 9, is_colour=[0.0] * 9))
 
 
 def of_model(**numbers: float) -> Evidence:
