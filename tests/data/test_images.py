@@ -1,5 +1,6 @@
 """Pictures by index: found, named, labelled, and a fingerprint that changes with them and only with them."""
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -327,3 +328,24 @@ def test_the_fingerprint_says_how_far_it_is(tmp_path: Path) -> None:
 def test_pictures_without_labels_have_none(tmp_path: Path) -> None:
     assert label_index(from_factory(tmp_path), (), 4) == {}
     assert label_index(opened(folder(tmp_path, "1.png")), ["a", "b"], 2) == {}
+
+
+# Sources
+
+
+def test_the_same_pictures_are_the_same_from_every_source(tmp_path: Path) -> None:
+    folder(tmp_path, *(f"{'ab'[index % 2]}/{index}.png" for index in range(5)))
+    whole = opened(tmp_path)
+    names = named(whole)
+    (tmp_path / "list.csv").write_text("path,label\n" + "".join(f"{name},{name[0]}\n" for name in names))
+    with tarfile.open(tmp_path / "shard.tar", "w") as shard:
+        for name in names:
+            shard.add(tmp_path / name, name)
+            (tmp_path / "label.cls").write_text(name[0])
+            shard.add(tmp_path / "label.cls", name.replace(".png", ".cls"))
+    for section in (DataSection(list="list.csv"), DataSection(shards="shard.tar")):
+        images = open_images(section, tmp_path)
+        assert [name.removeprefix("shard.tar/") for name in named(images)] == names
+        assert label_index(images, (), 2) == label_index(whole, (), 2)
+        for index in range(5):
+            np.testing.assert_array_equal(np.asarray(images.picture(index)), np.asarray(whole.picture(index)))
