@@ -171,7 +171,11 @@ def test_the_least_file_has_the_documented_defaults(written: Any) -> None:
     assert config.data is None
     assert config.models == (ModelSection(name="m", factory="nets:m"),)
     assert config.layers == (LayerSection(name="conv1"),)
-    assert config.checks == ()
+    assert {chosen.implied for chosen in config.checks} == {True}
+
+
+def test_an_empty_list_of_checks_means_none(written: Any) -> None:
+    assert read(written("checks = []\n" + LEAST), {}).checks == ()
 
 
 def test_analyses_that_need_pictures_are_right_without_data(written: Any) -> None:
