@@ -22,7 +22,7 @@ class Firing:
         self.images += len(summary.peak)
         self.positions += len(summary.peak) * batch.positions
         self.firing_images = self.firing_images + (summary.positive > 0).sum(dim=0)
-        self.firing_positions = self.firing_positions + summary.positive.long().sum(dim=0)
+        self.firing_positions = self.firing_positions + summary.positive.sum(dim=0)
 
     def merge(self, other: "Firing") -> None:
         self.images += other.images

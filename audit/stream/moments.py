@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from audit.records import Scalars
-from audit.stream.reducer import Activations, wide
+from audit.stream.reducer import Activations
 
 
 class Moments:
@@ -21,11 +21,11 @@ class Moments:
 
     def update(self, batch: Activations) -> None:
         part, summary = Moments(), batch.summary
-        means = summary.mean.to(wide(summary.mean.device))
+        means = summary.mean
         part.count = len(means) * batch.positions
         part.mean = means.mean(dim=0)
         gaps = (means - part.mean).square() * batch.positions
-        part.squares = (summary.squares.to(means.dtype) + gaps).sum(dim=0)
+        part.squares = (summary.squares + gaps).sum(dim=0)
         part.minimum, part.maximum = summary.minimum.amin(dim=0), summary.peak.amax(dim=0)
         part.non_finite = (~means.isfinite()).sum(dim=0)
         self.merge(part)

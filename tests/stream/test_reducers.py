@@ -8,15 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.errors import Unavailable
 from audit.records import Scalars, TopK
-from audit.stream.accuracy import Accuracy
 from audit.stream.firing import Firing
 from audit.stream.moments import Moments
-from audit.stream.reducer import AT_ONCE, Activations, Reducer
-from audit.stream.strongest import KEPT, Strongest
+from audit.stream.reducer import Activations, Reducer
+from audit.stream.strongest import KEPT, Strongest, Weakest
 
-REDUCERS: tuple[Callable[[], Reducer], ...] = (Moments, Firing, Strongest)
+REDUCERS: tuple[Callable[[], Reducer], ...] = (Moments, Firing, Strongest, Weakest)
 
 
 def activations(images: int = 23, units: int = 5, size: tuple[int, int] = (4, 3), seed: int = 0) -> torch.Tensor:
@@ -24,7 +22,7 @@ def activations(images: int = 23, units: int = 5, size: tuple[int, int] = (4, 3)
     maps = torch.from_numpy(np.random.default_rng(seed).normal(size=(images, units, *size))).float().relu()
     maps[:, 2] = 0
     maps[:, 3] += 100
-    return maps
+    return maps.to(memory_format=torch.channels_last)
 
 
 def fed(reducer: Reducer, maps: torch.Tensor, sizes: list[int], first: int = 0) -> Reducer:
@@ -82,11 +80,66 @@ def test_the_strongest_images_equal_brute_force() -> None:
             assert maps[image, unit, y, x] == value
 
 
+def test_the_weakest_images_equal_brute_force() -> None:
+    maps = activations() - activations(seed=1)
+    found = fed(Weakest(count=4), maps, [7, 1, 15]).compute("layer")
+    assert isinstance(found, TopK)
+    assert found.end == "weakest"
+    for unit in (0, 1, 3, 4):
+        ranked = sorted((maps[i, unit].min().item(), i) for i in range(len(maps)))[:4]
+        assert found.image[unit].tolist() == [image for _, image in ranked]
+        assert found.value[unit].tolist() == [value for value, _ in ranked]
+        for image, y, x, value in zip(found.image[unit], found.y[unit], found.x[unit], found.value[unit], strict=True):
+            assert maps[image, unit, y, x] == value
+
+
+@pytest.mark.parametrize("count", [1, 9, 30])
+def test_as_many_images_are_kept_as_asked_for(count: int) -> None:
+    maps = activations()
+    found = fed(Strongest(count), maps, [7, 1, 15]).compute("layer")
+    assert isinstance(found, TopK)
+    ranked = maps[:, 4].amax(dim=(1, 2)).sort(descending=True, stable=True).indices[:count].tolist()
+    assert found.image[4].tolist() == ranked + [-1] * (count - len(ranked))
+
+
+def test_of_equal_peaks_the_earlier_image_and_the_first_position_win() -> None:
+    maps = torch.zeros(23, 1, 20, 20)
+    maps[3:21, 0, 11, 4] = maps[3:21, 0, 17, 2] = 5
+    maps[12, 0, 19, 19] = 7
+    for layout in (torch.channels_last, torch.contiguous_format):
+        found = fed(Strongest(), maps.to(memory_format=layout), [7, 1, 15]).compute("layer")
+        assert isinstance(found, TopK)
+        assert found.image[0].tolist() == [12, *range(3, 11)]
+        assert list(zip(found.y[0], found.x[0], strict=True)) == [(19, 19)] + [(11, 4)] * 8
+
+
+def test_a_unit_that_says_the_same_of_all_images_has_no_strongest() -> None:
+    maps = activations()
+    maps[:, 1] = 3.5
+    maps[:, 4, 2, 1] = 8  # other positions differ
+    maps[:, 0] -= 1 - torch.rand(23)[:, None, None]
+    strongest, weakest = (fed(make(), maps, [7, 16]).compute("layer") for make in (Strongest, Weakest))
+    assert isinstance(strongest, TopK)
+    assert isinstance(weakest, TopK)
+    assert (strongest.image[[1, 2, 4]] == -1).all()
+    assert (strongest.value[1] == 3.5).all()
+    assert (strongest.image[[0, 3]] >= 0).all()
+    assert (weakest.image[[1, 2]] == -1).all()
+    assert (weakest.image[0] >= 0).all()
+
+
+def test_a_single_image_is_the_strongest_even_of_a_dead_unit() -> None:
+    found = fed(Strongest(), activations(images=1), [1]).compute("layer")
+    assert isinstance(found, TopK)
+    assert found.image[:, 0].tolist() == [0] * 5
+
+
 def test_fewer_images_than_places_leave_places_empty() -> None:
     found = fed(Strongest(), activations(images=3), [3]).compute("layer")
     assert isinstance(found, TopK)
-    assert (found.image[:, :3] >= 0).all()
+    assert (found.image[[0, 1, 3, 4], :3] >= 0).all()
     assert (found.image[:, 3:] == -1).all()
+    assert (found.value[:, 3:] == -np.inf).all()
 
 
 def test_a_nan_is_never_strongest() -> None:
@@ -96,33 +149,6 @@ def test_a_nan_is_never_strongest() -> None:
     assert isinstance(found, TopK)
     assert 5 not in found.image[0]
     assert np.isfinite(found.value[0]).all()
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_a_summary_of_many_parts_is_that_of_each_map(layout: torch.memory_format, dtype: torch.dtype) -> None:
-    maps = activations(images=9, units=40, size=(33, 29)).to(dtype).to(memory_format=layout)
-    assert maps.numel() > 2 * AT_ONCE["cpu"]
-    maps[3, 5, 2, 2], maps[4, 1, 7, 8] = torch.nan, 900.0
-    maps[4, 1, 20, 3] = 900.0
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        found = Activations(maps, torch.arange(9)).summary
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(threads)
-    for image, unit in np.ndindex(9, 40):
-        plain = maps[image, unit].double().numpy()
-        if (image, unit) == (3, 5):
-            assert bool(found.peak[image, unit].isnan())
-            continue
-        assert float(found.mean[image, unit]) == pytest.approx(plain.mean(), rel=1e-6)
-        assert float(found.squares[image, unit]) == pytest.approx(plain.size * plain.var(), rel=1e-5, abs=1e-9)
-        assert float(found.minimum[image, unit]) == plain.min()
-        assert float(found.peak[image, unit]) == plain.max()
-        assert int(found.positive[image, unit]) == (plain > 0).sum()
-        assert int(found.where[image, unit]) == plain.argmax()
 
 
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=8), st.integers(0, 2**31))
@@ -141,6 +167,16 @@ def test_any_split_equals_all_at_once(sizes: list[int], seed: int) -> None:
         equal(whole, split, exact=False)
 
 
+def test_a_state_that_was_merged_is_left_as_it_was() -> None:
+    maps = activations()
+    for make in REDUCERS:
+        part, whole = fed(make(), maps[:9], [9]), make()
+        before = part.compute("layer")
+        whole.merge(part)
+        fed(whole, maps[9:], [14], first=9)
+        equal(before, part.compute("layer"), exact=True)
+
+
 def equal(one: object, other: object, exact: bool) -> None:
     if isinstance(one, TopK):
         assert isinstance(other, TopK)
@@ -153,29 +189,7 @@ def equal(one: object, other: object, exact: bool) -> None:
             if exact:
                 np.testing.assert_array_equal(column, other.columns[name])
             else:
-                np.testing.assert_allclose(column, other.columns[name], rtol=1e-9, atol=1e-12)
-
-
-def test_accuracy_counts_only_what_has_a_label() -> None:
-    outputs = torch.eye(6)[[0, 1, 2, 3, 4]] + torch.arange(6) * 0.01
-    reducer = Accuracy({0: 0, 1: 1, 2: 5, 4: 0})
-    fed(reducer, outputs[:, :, None, None], [2, 3])
-    assert reducer.compute("fc").values == {"labelled_images": 4.0, "top1": 0.5, "top5": 0.75}
-
-
-def test_outputs_that_are_not_finite_are_never_right() -> None:
-    outputs = torch.eye(6)[[0, 1]]
-    outputs[0, 3] = torch.nan
-    reducer = Accuracy({0: 0, 1: 1})
-    fed(reducer, outputs[:, :, None, None], [2])
-    assert reducer.compute("fc").values["top1"] == 0.5
-
-
-def test_accuracy_without_labels_is_unavailable_not_zero() -> None:
-    reducer = Accuracy({})
-    fed(reducer, torch.eye(6)[:, :, None, None], [6])
-    with pytest.raises(Unavailable, match="label"):
-        reducer.compute("fc")
+                np.testing.assert_allclose(column, other.columns[name], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.cuda

@@ -1,0 +1,95 @@
+"""Activations on the CPU -> their summary and the kept extremes, by numba, on as many threads as torch uses."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from types import ModuleType
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from audit.stream.kept import Kept, nothing
+from audit.stream.summary import Summary
+
+TYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+WORTH_SHARING = 2**17
+"""Activations; fewer are walked through sooner than another thread wakes up."""
+
+_FIELDS = (torch.float64, torch.float64, torch.float32, torch.float32, torch.int32, torch.int32, torch.int32)
+
+
+def takes(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether the CPU's kernels take such activations: float32 and shorter, where numba works."""
+    return device.type == "cpu" and dtype in TYPES and _works()
+
+
+def summarize(maps: Float[Tensor, "image unit y x"]) -> Summary:
+    """The summary; spans are 64 positions. Without a copy where the memory is channels_last."""
+    rows = maps.detach().permute(0, 2, 3, 1).flatten(1, 2).to(torch.float32).contiguous()
+    return _summarized(rows)
+
+
+def keep(
+    rows: Float[Tensor, "image position unit"],
+    extreme: Float[Tensor, "image unit"],
+    span_at: Int[Tensor, "image unit"],
+    images: Int[Tensor, " image"],
+    *,
+    sign: int,
+    kept: Kept,
+) -> None:
+    """Enters the extremes of a batch, times `sign`, into the kept ones, in place; looks through their spans alone."""
+    batch = tuple(tensor.numpy() for tensor in (extreme, span_at, images))
+    state = tuple(tensor.numpy() for tensor in (kept.value, kept.image, kept.where, kept.least))
+    _loops().keep(rows.numpy(), batch, np.float32(sign), state)
+
+
+@cache
+def _works() -> bool:
+    """Whether numba is there and compiles for this machine; whatever is wrong with it, torch can do the work."""
+    try:
+        tried = _summarized(torch.zeros(1, 1, 1))
+        assert tried.rows is not None
+        kept = nothing(1, 1, torch.float32, tried.rows.device)
+        keep(tried.rows, tried.peak, tried.peak_at, torch.tensor([0]), sign=1, kept=kept)
+    except Exception:
+        return False
+    return True
+
+
+def _loops() -> ModuleType:
+    """Imported when first used: numba takes half a second."""
+    from audit.stream.kernels import loops
+
+    return loops
+
+
+def _summarized(rows: Float[Tensor, "image position unit"]) -> Summary:
+    images, _, units = rows.shape
+    fields = [torch.empty(images, units, dtype=kind) for kind in _FIELDS]
+    source, arrays, loops = rows.numpy(), tuple(field.numpy() for field in fields), _loops()
+
+    def part(first: int, last: int) -> None:
+        loops.summarize(source, first, last, arrays)
+
+    _share(part, images * -(-units // loops.UNITS), rows.numel())
+    return Summary(*fields, span=loops.SPAN, rows=rows)
+
+
+def _share(work: Callable[[int, int], None], tasks: int, activations: int) -> None:
+    """Does tasks 0 .. tasks - 1, a part of them in each thread, one of which is this one."""
+    threads = min(torch.get_num_threads(), tasks) if activations >= WORTH_SHARING else 1
+    cuts = [tasks * thread // threads for thread in range(threads + 1)]
+    others = [_pool(threads - 1).submit(work, *cut) for cut in pairwise(cuts[1:])]
+    work(cuts[0], cuts[1])
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="walk")
