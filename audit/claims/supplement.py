@@ -58,7 +58,7 @@ def of_filters(columns: Columns) -> Iterator[Claim]:
 
 def of_layers(outline: Outline, columns: Mapping[str, Columns]) -> Iterator[Claim]:
     """Of all layers whose activations were measured after an activation function, by depth."""
-    layers = [layer.name for layer in outline.layers if layer.nonlinear and layer.name in columns]
+    layers = _activated(outline, columns)
     shares = np.array([outlier_share(columns[name]["std"]) for name in layers])
     depths = np.arange(len(layers), dtype=np.float64)
     text = "The deeper a layer, the more of its variance comes from few units."
@@ -69,16 +69,22 @@ def spread(outline: Outline, columns: Mapping[str, Columns]) -> Table:
     """Table "spread", a row per layer after an activation function, by depth.
 
     `outliers`: share of the variance that the layer's outliers carry; `means`: standard deviation of its units' means
-    over their median size, NaN where that is 0.
+    over their median size, NaN where that is 0. Units that were not finite are left out.
     """
-    layers = [layer.name for layer in outline.layers if layer.nonlinear and layer.name in columns]
+    layers = _activated(outline, columns)
     outliers = [outlier_share(columns[name]["std"]) for name in layers]
     means = [_relative(columns[name]["mean"]) for name in layers]
     return Table("spread", {"layer": np.array(layers, str), "outliers": np.array(outliers), "means": np.array(means)})
 
 
+def _activated(outline: Outline, columns: Mapping[str, Columns]) -> list[str]:
+    """The layers after an activation function whose mean and spread were measured, by depth."""
+    return [layer.name for layer in outline.layers if layer.nonlinear and "std" in columns.get(layer.name, {})]
+
+
 def _relative(means: Float[np.ndarray, " unit"]) -> float:
-    typical = float(np.median(np.abs(means)))
+    means = means[np.isfinite(means)]
+    typical = float(np.median(np.abs(means))) if len(means) else 0.0
     return float(np.std(means)) / typical if typical > 0 else float("nan")
 
 

@@ -106,7 +106,8 @@ class Measurement:
     def made(self) -> list[Table]:
         """Every table that was made by now."""
         damaged = [self.one_pass.damaged] if self.done else []
-        return [*damaged, *(table() for table in self._tables.values() if table.done)]
+        spread = [supplement.spread(self.model.outline, self._of_all_layers)] if self._claims.done else []
+        return [*damaged, *(table() for table in self._tables.values() if table.done), *spread]
 
     @cached_property
     def weights(self) -> Numbers:
@@ -159,10 +160,9 @@ class Measurement:
         first = self.model.outline.first_convolution
         assert first is not None, "only a first convolution is studied"
         self._studied()
-        layers = {name: self.columns(self.model.outline.layer(name)) for name in self.needs.layers}
         activated = self.model.outline.layer(first.activation or first.name)
         histogram = next(iter(self.histograms(activated)), None)
-        return supplement.of_model(self.model.outline, self.columns(first), layers, histogram)
+        return supplement.of_model(self.model.outline, self.columns(first), self._of_all_layers, histogram)
 
     def _parameters(self) -> Table:
         from audit.stream.parameters import parameters
@@ -194,6 +194,10 @@ class Measurement:
         return self._kept(
             Table, "noise", lambda: noise(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
         )
+
+    @property
+    def _of_all_layers(self) -> Mapping[str, Columns]:
+        return {name: self.columns(self.model.outline.layer(name)) for name in self.needs.layers}
 
     @property
     def _batch(self) -> int:

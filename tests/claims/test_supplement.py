@@ -117,3 +117,15 @@ def test_units_of_different_shapes_are_told_apart() -> None:
     shapes = [RANDOM.exponential(size=20_000), 1 + 0.01 * RANDOM.random(20_000), RANDOM.pareto(1.5, 20_000) + 1e-3]
     (claim,) = of_distributions(*distributions(shapes))
     assert claim.outcome == "contradicted"
+
+
+def test_units_that_were_not_finite_do_not_hide_a_layers_spread() -> None:
+    layers = (Layer("relu", "ReLU", (4,), 0, True, "relu", None), Layer("bare", "ReLU", (4,), 0, True, "bare", None))
+    columns = {
+        "relu": {"std": np.array([1.0, 1.0, np.nan, 1.0]), "mean": np.array([1.0, 3.0, np.nan, 2.0])},
+        "bare": {},
+    }
+    table = spread(Outline((3, 8, 8), layers), columns)
+    assert table.columns["layer"].tolist() == ["relu"]
+    assert table.columns["means"][0] == pytest.approx(np.std([1, 3, 2]) / 2)
+    assert table.columns["outliers"][0] == pytest.approx(1 / 3)
