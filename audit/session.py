@@ -96,7 +96,7 @@ class Session:
         if measured.done:  # else the verdicts of the items that needed it say why
             layers = [subject.model.outline.layer(name) for name in measured.needs.layers]
             scalars = [Scalars(layer.name, measured.columns(layer)) for layer in layers]
-            strongest = [measured.strongest(layer) for layer in layers]
+            strongest = [extreme for layer in layers for extreme in measured.extremes(layer)]
             histograms = [histogram for layer in layers for histogram in measured.histograms(layer)]
         shown = sorted({int(image) for record in strongest for image in record.image.flat if image >= 0})
         return Report(

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 
 import audit
@@ -16,7 +17,7 @@ COMPUTING = ("analyses", "ascent", "data", "demo", "model", "stream", "trials")
 def code_digest() -> str:
     """Of the source of everything that computes, and of the versions of what it computes with."""
     root = Path(audit.__file__).parent
-    digest = hashlib.sha256(f"{audit.__version__} {torch.__version__} {np.__version__}".encode())
+    digest = hashlib.sha256(f"{audit.__version__} {torch.__version__} {np.__version__} {PIL.__version__}".encode())
     for room in COMPUTING:
         for path in sorted((root / room).rglob("*.py")):
             digest.update(path.read_bytes())

@@ -34,7 +34,7 @@ class Data:
         if self.config.data is None:
             raise Unavailable("there is no [data] section; say there where the pictures come from")
         try:
-            return open_images(self.config.data, self.config.file.parent)
+            return open_images(self.config.data, self.config.file.parent, self.listener)
         except SectionError as error:
             problem = self.config.problem(("data", error.option), str(error))
             raise AuditError(str(replace(problem, file=self.config.file.name))) from error

@@ -75,7 +75,11 @@ class Measurement:
 
     def strongest(self, layer: Layer) -> TopK:
         """The strongest images of each unit of the layer."""
-        return next(record for record in self.one_pass.of_layer(layer.name) if isinstance(record, TopK))
+        return next(found for found in self.extremes(layer) if found.end == "strongest")
+
+    def extremes(self, layer: Layer) -> list[TopK]:
+        """The strongest images of each unit, and the weakest."""
+        return [record for record in self.one_pass.of_layer(layer.name) if isinstance(record, TopK)]
 
     def histograms(self, layer: Layer) -> list[Histogram]:
         """The histogram of each unit, if it was asked for."""

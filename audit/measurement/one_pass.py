@@ -18,7 +18,8 @@ from audit.records import Table
 from audit.store.work import Made, Work, key
 from audit.stream.predictions import Predictions
 from audit.stream.reducer import Reducer
-from audit.stream.statistics import Truth
+from audit.stream.statistics import Asked
+from audit.stream.strongest import KEPT
 from audit.stream.sweep import sweep
 
 Place = tuple[str, str]
@@ -105,8 +106,15 @@ class OnePass:
 
     def _key(self, place: Place) -> str:
         layer, statistic = place
-        labels = {"labels": self.model.labels} if statistic in LABELLED else {}
-        return key(layer=layer, statistic=statistic, **labels, **self.made_by)
+        more: dict[str, object] = {"labels": self.model.labels} if statistic in LABELLED else {}
+        if statistic == "activations":
+            more = {"kept": self._kept}
+        return key(layer=layer, statistic=statistic, **more, **self.made_by)
+
+    @property
+    def _kept(self) -> int:
+        """How many of the strongest images are kept: those of the paper, or as many as a layer is to be pictured with."""
+        return max([KEPT, *(section.images for section in self.config.layers)])
 
     def _sweep(self, places: Sequence[Place]) -> dict[Place, list[Made]]:
         images = self.data.images
@@ -135,7 +143,8 @@ class OnePass:
         if statistic == PREDICTIONS:
             return [Predictions(self.labels())]
         known = self.labels() if statistic in LABELLED else {}
-        made: list[Reducer] = registry.load("statistic", statistic)(Truth(known, self.model.outline.layers[-1].units))
+        asked = Asked(known, self.model.outline.layers[-1].units, self._kept)
+        made: list[Reducer] = registry.load("statistic", statistic)(asked)
         return made
 
     def _possible(self, place: Place) -> bool:

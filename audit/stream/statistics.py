@@ -11,37 +11,38 @@ from audit.stream.moments import Moments
 from audit.stream.reducer import Reducer
 from audit.stream.saturation import Saturation
 from audit.stream.selectivity import Selectivity
-from audit.stream.strongest import Strongest
+from audit.stream.strongest import Strongest, Weakest
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is known of the pictures: image index -> output index, and how many outputs there are."""
+class Asked:
+    """What reducers are told: image index -> output index, how many outputs there are, how many images are kept."""
 
     labels: Mapping[int, int]
     classes: int
+    kept: int
 
 
-def activations(truth: Truth) -> list[Reducer]:
+def activations(asked: Asked) -> list[Reducer]:
     """Mean, spread and extremes, how often the units fire, the strongest and the weakest images."""
-    return [Moments(), Firing(), Strongest()]
+    return [Moments(), Firing(), Strongest(asked.kept), Weakest(asked.kept)]
 
 
-def distributions(truth: Truth) -> list[Reducer]:
+def distributions(asked: Asked) -> list[Reducer]:
     """Histogram, quantiles, and how often a unit is at its largest value."""
     return [Distribution(), Saturation()]
 
 
-def correlations(truth: Truth) -> list[Reducer]:
+def correlations(asked: Asked) -> list[Reducer]:
     """Which units of a layer say the same."""
     return [Correlation()]
 
 
-def selectivity(truth: Truth) -> list[Reducer]:
+def selectivity(asked: Asked) -> list[Reducer]:
     """Which class each unit prefers, and how much."""
-    return [Selectivity(truth.labels, truth.classes)]
+    return [Selectivity(asked.labels, asked.classes)]
 
 
-def maps(truth: Truth) -> list[Reducer]:
+def maps(asked: Asked) -> list[Reducer]:
     """How sparse and how local the maps of the units are."""
     return [Maps()]
