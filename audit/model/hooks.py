@@ -27,6 +27,15 @@ JOINS = frozenset({"cat", "concat", "concatenate"})
 
 
 @dataclass(frozen=True)
+class _Rectified:
+    """What a tensor of that version was before its ReLU, or its ReLUs; `cuts` are their numbers in the run."""
+
+    version: int
+    before: Tensor
+    cuts: frozenset[int]
+
+
+@dataclass(frozen=True)
 class Call:
     """One tensor that a layer returned: `output`, and `before`, the same before a ReLU cut it off (or None).
 
@@ -62,6 +71,7 @@ class Execution:
         self._followed = self._names if functions or modules is None else frozenset(modules)
         self._functions = functions
         self._hooks = ExitStack()
+        self._kept: frozenset[int] | None = None  # the ReLUs whose inputs are kept, by number; None: all
         self._forget()
 
     def reached(self, call: Call) -> None:
@@ -100,7 +110,8 @@ class Execution:
     def _forget(self) -> None:
         self._calls: Counter[str] = Counter()
         self._open: list[tuple[str, nn.Module]] = []
-        self._before: MutableMapping[Tensor, tuple[int, Tensor]] = WeakTensorKeyDictionary()
+        self._rectified: MutableMapping[Tensor, _Rectified] = WeakTensorKeyDictionary()
+        self._cuts = 0
         self._quiet = False
 
     def _enter(self, module: nn.Module, _: tuple[object, ...]) -> None:
@@ -140,14 +151,15 @@ class Execution:
         value, inside = _first(args, kwargs), self._open[-1] if self._open else (self._root, self._network)
         is_layer = not _torch_leaf(inside[1])
         name = self._numbered(self._functional(inside[1], title)) if is_layer else inside[0]
-        rectifier = _is_rectifier(title, args, kwargs)
         before = None
-        if rectifier:
+        if _is_rectifier(title, args, kwargs):
             self.rectifies(name, value)
-            before = value.clone() if _in_place(function, args, kwargs) else value
+            self._cuts += 1
+            if self._kept is None or self._cuts in self._kept:
+                before = value.clone() if _in_place(function, args, kwargs) else value
         result = function(*args, **kwargs)
         if before is not None:
-            self._before[result] = (version(result), before)
+            self._rectified[result] = _Rectified(version(result), before, frozenset({self._cuts}))
         if is_layer:
             self.reached(Call(name, title, None, (value,), result, before))
         return result
@@ -161,15 +173,21 @@ class Execution:
     ) -> None:
         """Rectified parts joined are rectified: the output of a Fire block, of an Inception block."""
         parts = args[0] if args else kwargs.get("tensors", ())
-        before = [self._before_of(part) for part in parts]
-        if parts and all(part is not None for part in before):
+        rectified = [known for part in parts if (known := self._rectified_of(part)) is not None]
+        if parts and len(rectified) == len(parts):
             others = {key: value for key, value in kwargs.items() if key != "tensors"}
-            self._before[result] = (version(result), join(before, *args[1:], **others))
+            before = join([part.before for part in rectified], *args[1:], **others)
+            cuts = frozenset().union(*(part.cuts for part in rectified))
+            self._rectified[result] = _Rectified(version(result), before, cuts)
 
     def _before_of(self, value: Tensor) -> Tensor | None:
         """What `value` was before its ReLU, unless it was changed since."""
-        made, before = self._before.get(value, (None, None))
-        return before if made == version(value) else None
+        known = self._rectified_of(value)
+        return None if known is None else known.before
+
+    def _rectified_of(self, value: Tensor) -> _Rectified | None:
+        known = self._rectified.get(value)
+        return known if known is not None and known.version == version(value) else None
 
 
 class Observer(Execution):
@@ -203,6 +221,8 @@ class Observer(Execution):
         self._pending: set[str] = set()
         self._visit = visit
         self._before_rectifier = before_rectifier
+        self._kept = None if before_rectifier else frozenset()
+        self._needed: dict[str, frozenset[int]] = {}  # the layers that were seen before these ReLUs
 
     def run(self, images: Float[Tensor, "image channel y x"]) -> None:
         """Runs the network on `images` up to the last named layer.
@@ -214,12 +234,18 @@ class Observer(Execution):
             super().run(images)
         if self._pending:
             raise Unavailable("; ".join(map(self._unmet, sorted(self._pending))))
+        self._kept = frozenset().union(*self._needed.values())  # the first run keeps the input of every ReLU
 
     def reached(self, call: Call) -> None:
         if call.name not in self._pending:
             return
-        before = call.before if self._before_rectifier else None
-        self._visit(call.name, call.output if before is None else before)
+        rectified = self._rectified_of(call.output) if self._before_rectifier else None
+        cuts = frozenset() if rectified is None else rectified.cuts
+        if self._needed.setdefault(call.name, cuts) != cuts:
+            raise Unavailable(
+                f'layer "{call.name}" is rectified elsewhere from run to run, so not seen before its ReLU'
+            )
+        self._visit(call.name, call.output if rectified is None else rectified.before)
         self._pending.discard(call.name)
         if not self._pending:
             raise Stop

@@ -9,6 +9,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 
 from audit.errors import Unavailable
 from audit.model.hooks import Observer, parts_of
@@ -141,6 +142,59 @@ def test_a_fire_block_is_seen_before_its_relus() -> None:
     (fire,) = observed(network, ["features.3"], images, before_rectifier=True).values()
     assert torch.equal(fire, torch.cat(list(parts.values()), 1))
     assert fire.min() < 0
+
+
+def copies(network: nn.Module, names: list[str], **options: Any) -> list[int]:
+    """How many tensors are copied or joined in each of three runs."""
+    counts = []
+    with Observer(network, names, lambda *_: None, **options) as observer, torch.no_grad():
+        for _ in range(3):
+            with profile(activities=[ProfilerActivity.CPU]) as profiled:
+                observer.run(torch.zeros(1, 3, 64, 64))
+            counts.append(
+                sum(event.count for event in profiled.key_averages() if event.key in ("aten::clone", "aten::cat"))
+            )
+    return counts
+
+
+def test_only_the_first_run_copies_what_no_one_asked_for() -> None:
+    network = torchvision.models.squeezenet1_0(weights=None).eval()
+    bare = 2  # the joins of two Fire blocks
+    assert copies(network, ["features.4"]) == [bare] * 3
+    assert copies(network, ["features.0", "features.4"], before_rectifier=True) == [bare + 7 + 2, bare + 3, bare + 3]
+
+
+def test_later_runs_show_the_same_as_the_first() -> None:
+    network, names = small(), ["act", "relu", "block"]
+    seen: list[tuple[str, Tensor]] = []
+    with Observer(network, names, lambda *each: seen.append(each), before_rectifier=True) as observer:
+        for _ in range(3):
+            observer.run(IMAGES)
+    first, second, third = (seen[i : i + 3] for i in (0, 3, 6))
+    for (name, value), *others in zip(first, second, third, strict=True):
+        assert value.min() < 0
+        assert all(other[0] == name and torch.equal(other[1], value) for other in others)
+
+
+def test_a_network_that_changes_from_run_to_run_is_not_seen_at_the_wrong_place() -> None:
+    class Changing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(inplace=True))
+            self.runs = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.runs += 1
+            out: Tensor = self.block(x.relu() if self.runs == 2 else x)
+            return out
+
+    with (
+        Observer(Changing(), ["block"], lambda *_: None, before_rectifier=True) as observer,
+        torch.no_grad(),
+    ):
+        observer.run(IMAGES)
+        with pytest.raises(Unavailable, match='layer "block" is rectified elsewhere from run to run'):
+            observer.run(IMAGES)
 
 
 def test_relu6_is_seen_before_both_its_bounds() -> None:
