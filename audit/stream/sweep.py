@@ -1,9 +1,11 @@
 """Model and pictures -> records of every chosen layer, in one pass over the pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from audit import events
 from audit.data.attributes import Attributes
@@ -12,6 +14,7 @@ from audit.data.images import Images
 from audit.data.preprocess import batches, normalized
 from audit.model.hooks import Observer
 from audit.model.load import Model
+from audit.model.memory import fast_order, in_order
 from audit.model.outline import maps
 from audit.model.precision import exact_arithmetic, precision
 from audit.stream.reducer import Activations, Record, Reducer
@@ -32,27 +35,43 @@ def sweep(
     Returns the records per layer, in the order of its reducers. Nothing is kept of the activations themselves. Pictures
     that cannot be shown are noted in `damages`, and what the others look like in `attributes`.
     """
-    indices = torch.arange(0)
     layouts = {layer.name: layer.layout for layer in model.outline.layers}
+    work = f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers"
+    with measuring(model.network, reducers, layouts) as show, events.work(listener, work, len(images)) as advance:
+        for pixels, part in batches(
+            images, range(len(images)), model.section, batch, damages=damages, attributes=attributes
+        ):
+            show(normalized(pixels, model.mean, model.std), torch.tensor(part))
+            advance(len(part))
+    return {layer: [reducer.compute(layer) for reducer in chosen] for layer, chosen in reducers.items()}
+
+
+@contextmanager
+def measuring(
+    network: nn.Module, reducers: Mapping[str, Sequence[Reducer]], layouts: Mapping[str, str | None]
+) -> Iterator[Callable[[Float[Tensor, "image channel y x"], Int[Tensor, " image"]], None]]:
+    """Inside, the given function shows the network a batch and its image indices, and feeds each layer's reducers.
+
+    `layouts` says of each layer on which axis its units are. The network computes in its own floating point type, in
+    float32 that is float32, and in the memory order in which its convolutions are fast.
+    """
+    indices = torch.arange(0)
+    own, order = precision(network), fast_order(network)
 
     def visit(layer: str, output: Tensor) -> None:
         activations = Activations(maps(output, layouts[layer]), indices)
         for reducer in reducers[layer]:
             reducer.update(activations)
 
-    own = precision(model.network)
+    def show(pixels: Tensor, images: Tensor) -> None:
+        nonlocal indices
+        indices = images
+        observer.run(pixels.to(own).contiguous(memory_format=order))
+
     with (
+        in_order(network, order),
         torch.inference_mode(),
         exact_arithmetic(),
-        Observer(model.network, tuple(reducers), visit) as observer,
-        events.work(
-            listener, f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers", len(images)
-        ) as advance,
+        Observer(network, tuple(reducers), visit) as observer,
     ):
-        for pixels, part in batches(
-            images, range(len(images)), model.section, batch, damages=damages, attributes=attributes
-        ):
-            indices = torch.tensor(part)
-            observer.run(normalized(pixels, model.mean, model.std).to(own))
-            advance(len(part))
-    return {layer: [reducer.compute(layer) for reducer in chosen] for layer, chosen in reducers.items()}
+        yield show
