@@ -65,8 +65,7 @@ def tracy_widom_p(excess: float) -> float:
     """Probability of so large a value or a larger one; the asymptotic tail, 1 where that does not hold."""
     if not excess > 1:
         return float("nan") if math.isnan(excess) else 1.0
-    power = math.pow(excess, 1.5)
-    return math.exp(-2 / 3 * power) / (4 * math.sqrt(math.pi) * power)
+    return math.exp(-2 / 3 * math.pow(excess, 1.5)) / (4 * math.sqrt(math.pi) * math.pow(excess, 0.75))
 
 
 def exchangeable_p(filters: Filters) -> float:
