@@ -10,7 +10,6 @@ from audit.checks.accuracy import Accuracy
 from audit.checks.dead_units import DeadUnits
 from audit.checks.evidence import Evidence
 from audit.checks.frequency_bias import FrequencyBias
-from audit.checks.non_finite import NonFinite
 from audit.errors import NotApplicable, Unavailable
 from audit.records import Layer, Outline
 
@@ -115,18 +114,6 @@ def test_accuracy_is_judged_in_percent() -> None:
 def test_accuracy_without_labels_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         Accuracy(at_least=1).judge(of_model())
-
-
-def test_weights_and_activations_that_are_not_finite_are_found() -> None:
-    healthy = of_model(non_finite_weights=0)
-    assert NonFinite().judge(healthy).passed
-    assert not NonFinite().judge(of_model(non_finite_weights=2)).passed
-    spoiled = Evidence(
-        OUTLINE, 9, numbers={"non_finite_weights": 0.0}, layers={"relu1": {"non_finite": np.array([0.0, 3.0])}}
-    )
-    judgement = NonFinite().judge(spoiled)
-    assert not judgement.passed
-    assert [(finding.layer, finding.unit) for finding in judgement.findings] == [("relu1", 1)]
 
 
 def test_unknown_options_are_errors() -> None:
