@@ -113,7 +113,7 @@ class OnePass:
 
     @property
     def _kept(self) -> int:
-        """How many of the strongest images are kept: those of the paper, or as many as a layer is to be pictured with."""
+        """How many of the strongest images are kept: as many as the paper shows, or as a layer is pictured with."""
         return max([KEPT, *(section.images for section in self.config.layers)])
 
     def _sweep(self, places: Sequence[Place]) -> dict[Place, list[Made]]:
