@@ -40,6 +40,7 @@ class OnePass:
         self.config, self.model, self.needs, self.data = config, model, needs, data
         self.work, self.listener = work, listener
         self.records = Once(self._records)
+        self._lacking: dict[Place, Unavailable] = {}  # why a statistic has nothing to say
         self.labels = Once(self._labels)
 
     @property
@@ -64,12 +65,18 @@ class OnePass:
         """The records of one statistic of a layer."""
         if statistic in LABELLED and not self.labels():
             raise without_labels()
-        return self.records()[layer, statistic]
+        return self._of((layer, statistic))
 
     def of_outputs(self) -> Table:
         """What the model said of the pictures; whatever is wrong with the labels is said here, and nowhere else."""
         self.labels()
-        return _table(self.records()[self._output, PREDICTIONS])
+        return _table(self._of((self._output, PREDICTIONS)))
+
+    def _of(self, place: Place) -> list[Made]:
+        records = self.records()
+        if place in self._lacking:
+            raise self._lacking[place]
+        return records[place]
 
     @property
     def damaged(self) -> Table:
@@ -100,8 +107,9 @@ class OnePass:
         missing = [place for place in keys if place not in found and self._possible(place)]
         if missing:
             for place, records in self._sweep(missing).items():
-                self.work.put(keys[place], records)
                 found[place] = records
+                if place not in self._lacking:
+                    self.work.put(keys[place], records)
         return found
 
     def _key(self, place: Place) -> str:
@@ -128,9 +136,11 @@ class OnePass:
             self.model, images, of_layer, self._section.batch, self.listener, damages=damages, attributes=attributes
         )
         records = {layer: iter(those) for layer, those in swept.items()}
-        made: dict[Place, list[Made]] = {
-            place: [next(records[place[0]]) for _ in reducers] for place, reducers in chosen.items()
-        }
+        made: dict[Place, list[Made]] = {}
+        for place, reducers in chosen.items():
+            those = [next(records[place[0]]) for _ in reducers]
+            made[place] = [record for record in those if not isinstance(record, Unavailable)]
+            self._lacking.update((place, record) for record in those if isinstance(record, Unavailable))
         of_pictures: dict[Place, list[Made]] = {DAMAGED: [damages.table()]}
         return made | of_pictures | ({ATTRIBUTES: [attributes.table()]} if attributes else {})
 

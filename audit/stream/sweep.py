@@ -12,6 +12,7 @@ from audit.data.attributes import Attributes
 from audit.data.damage import Damages
 from audit.data.images import Images
 from audit.data.preprocess import batches, normalized
+from audit.errors import Unavailable
 from audit.model.hooks import Observer
 from audit.model.load import Model
 from audit.model.memory import fast_order, in_order
@@ -29,11 +30,12 @@ def sweep(
     *,
     damages: Damages | None = None,
     attributes: Attributes | None = None,
-) -> dict[str, list[Record]]:
+) -> dict[str, list[Record | Unavailable]]:
     """Shows every picture to the model once and feeds each layer's reducers; the forward stops at the last of them.
 
-    Returns the records per layer, in the order of its reducers. Nothing is kept of the activations themselves. Pictures
-    that cannot be shown are noted in `damages`, and what the others look like in `attributes`.
+    Returns the records per layer, in the order of its reducers; the reason where one has nothing to say. Nothing is
+    kept of the activations themselves. Pictures that cannot be shown are noted in `damages`, and what the others look
+    like in `attributes`.
     """
     layouts = {layer.name: layer.layout for layer in model.outline.layers}
     work = f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers"
@@ -43,7 +45,14 @@ def sweep(
         ):
             show(normalized(pixels, model.mean, model.std), torch.tensor(part))
             advance(len(part))
-    return {layer: [reducer.compute(layer) for reducer in chosen] for layer, chosen in reducers.items()}
+    return {layer: [_computed(reducer, layer) for reducer in chosen] for layer, chosen in reducers.items()}
+
+
+def _computed(reducer: Reducer, layer: str) -> Record | Unavailable:
+    try:
+        return reducer.compute(layer)
+    except Unavailable as reason:
+        return reason
 
 
 @contextmanager
