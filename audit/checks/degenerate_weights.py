@@ -80,7 +80,8 @@ def _healthy(rows: list[Row]) -> str:
     """What a healthy model has of it all the same."""
     most = max(rows, key=lambda row: row["zeros"] / row["count"])
     zero = sum(row["zero_filters"] for row in rows)
-    message = f"none of {len(rows)} layers is degenerate; {100 * most['zeros'] / most['count']:.3g} % zeros at most ({most['layer']})"
+    share = 100 * most["zeros"] / most["count"]
+    message = f"none of {len(rows)} layers is degenerate; {share:.3g} % zeros at most ({most['layer']})"
     if not zero:
         return message
     where = ", ".join(f"{row['layer']}: {row['zero_units']}" for row in rows if row["zero_filters"])
