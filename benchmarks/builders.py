@@ -25,7 +25,7 @@ from torchvision.models import get_model_weights, list_models
 
 from audit.config import ModelSection
 from audit.data.made import Made
-from audit.errors import SectionError
+from audit.errors import SectionError, Unavailable
 from audit.events import Silence
 from audit.model.load import Model, load
 from audit.records import Layer, Scalars, TopK
@@ -33,7 +33,7 @@ from audit.stream import statistics
 from audit.stream.reducer import Record
 from audit.stream.sweep import sweep
 
-BATCH = 2
+BATCH, KEPT = 2, 9
 COLUMNS = ("mean", "std", "min", "max", "share_of_images", "share_of_positions")
 
 
@@ -73,7 +73,9 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="*", help="builders whose names match")
     parser.add_argument("--pictures", type=int, default=3)
-    parser.add_argument("--statistics", nargs="*", default=["maps"], metavar="NAME", help="beside activations")
+    parser.add_argument(
+        "--statistics", nargs="*", default=["maps", "distributions"], metavar="NAME", help="beside activations"
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -104,10 +106,10 @@ def measured(name: str, pictures: int, chosen: Sequence[str]) -> Outcome:
     begun = perf_counter()
     model, size = loaded(name)
     found = perf_counter()
-    truth = statistics.Truth({}, 0)
+    asked = statistics.Asked({}, 0, KEPT)
     reducers = {
         layer.name: [
-            reducer for statistic in ("activations", *chosen) for reducer in getattr(statistics, statistic)(truth)
+            reducer for statistic in ("activations", *chosen) for reducer in getattr(statistics, statistic)(asked)
         ]
         for layer in model.outline.layers
     }
@@ -146,7 +148,7 @@ class Noise:
         return Image.fromarray(noise)
 
 
-def problem(model: Model, records: Mapping[str, Sequence[Record]]) -> str:
+def problem(model: Model, records: Mapping[str, Sequence[Record | Unavailable]]) -> str:
     """What is wrong with the outline or the records; empty if nothing is."""
     layers = model.outline.layers
     if (layers[-1].units, layers[-1].map_size) != (1000, (1, 1)):
@@ -155,7 +157,7 @@ def problem(model: Model, records: Mapping[str, Sequence[Record]]) -> str:
     return f"not measured: {', '.join(unmeasured[:3])} and others, {len(unmeasured)} in all" if unmeasured else ""
 
 
-def complete(layer: Layer, records: Sequence[Record]) -> bool:
+def complete(layer: Layer, records: Sequence[Record | Unavailable]) -> bool:
     """Whether every unit has a finite number in each of COLUMNS, and a row of strongest pictures."""
     columns = {
         name: column for record in records if isinstance(record, Scalars) for name, column in record.columns.items()
