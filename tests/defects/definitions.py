@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Subject:
-    """A healthy checkpoint; `use` says whether thresholds may be chosen on it."""
+    """A healthy checkpoint; `use` says whether thresholds may be chosen on it, `silent` which units hardly fire."""
 
     name: str
     use: Literal["tuning", "reporting"]
@@ -48,6 +48,7 @@ class Subject:
     classifier: str
     first: str
     true_findings: frozenset[str]
+    silent: Mapping[str, tuple[int, ...]]
     places: Mapping[str, Place]
     parts: Mapping[str, tuple[str, ...]]
     norms: Mapping[str, tuple[str, ...]]
@@ -150,6 +151,7 @@ def _subject(name: str, table: Mapping[str, Any]) -> Subject:
         **{key: table[key] for key in ("use", "pictures", "batch", "classifier", "first")},
         name=name,
         true_findings=frozenset(table["true_findings"]),
+        silent=_tuples(table.get("silent", {})),
         places=places,
         parts=_tuples(table["parts"]),
         norms=_tuples(table.get("norms", {})),

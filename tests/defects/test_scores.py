@@ -96,6 +96,16 @@ def test_false_alarms_are_those_that_the_definitions_do_not_excuse():
     assert broken == {"dead-units@relu1": "broke down: dead-units says so"}
 
 
+@pytest.mark.data
+def test_silence_is_excused_in_the_units_that_are_silent_and_in_no_other():
+    whole = healthy("resnet20")
+    for layer in ("layer3.0", "layer3.0.relu#2"):
+        assert not false_alarms(whole, Audited((verdict("dead-units", layer=layer, units=(63,)),)))
+        assert false_alarms(whole, Audited((verdict("dead-units", layer=layer, units=(63, 9)),)))
+    assert false_alarms(whole, Audited((verdict("duplicate-units", layer="layer3.0", units=(63,)),)))
+    assert false_alarms(whole, Audited((verdict("dead-units", layer="layer3.0"),)))
+
+
 def test_the_rows_are_rates_of_each_kind_and_model():
     found = outcome(KILLED, accuracy(95.0), verdict("dead-units", layer="relu2", units=(7,)))
     missed = outcome(KILLED, accuracy(95.0))
