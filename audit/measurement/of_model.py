@@ -21,9 +21,13 @@ from audit.plan import Needs
 from audit.records import Claim, Histogram, Layer, Numbers, Scalars, Table, TopK
 from audit.store.work import Work, key
 from audit.stream.histogram import quantile_columns
+from audit.stream.normalisations import normalisations
+from audit.stream.parameters import parameters
 from audit.stream.predictions import accuracy
 from audit.stream.weights import first_filters, weights
 from audit.trials.gradients import gradient_energy
+from audit.trials.noise import noise
+from audit.trials.preprocessing import preprocessing
 from audit.trials.readers import next_weights
 
 R = TypeVar("R", Scalars, Table)
@@ -138,10 +142,10 @@ class Measurement:
     @property
     def _makers(self) -> dict[Need, Callable[[], Table]]:
         return {
-            "predictions": self.one_pass.of_outputs,
+            "predictions": self._predictions,
             "attributes": lambda: self.one_pass.attributes,
-            "parameters": self._parameters,
-            "normalisations": self._normalisations,
+            "parameters": lambda: parameters(self.model),
+            "normalisations": lambda: normalisations(self.model),
             "preprocessing": self._preprocessing,
             "noise": self._noise,
         }
@@ -168,19 +172,13 @@ class Measurement:
         histogram = next(iter(self.histograms(activated)), None)
         return supplement.of_model(self.model.outline, self.columns(first), self._of_all_layers, histogram)
 
-    def _parameters(self) -> Table:
-        from audit.stream.parameters import parameters
-
-        return parameters(self.model)
-
-    def _normalisations(self) -> Table:
-        from audit.stream.normalisations import normalisations
-
-        return normalisations(self.model)
+    def _predictions(self) -> Table:
+        """What the model said of each picture, with the name of the picture."""
+        table, images = self.one_pass.of_outputs(), self.data.images
+        names = np.array([images.name(index) for index in table.columns["image"].tolist()], dtype=str)
+        return Table(table.name, {"image": table.columns["image"], "name": names, **table.columns})
 
     def _preprocessing(self) -> Table:
-        from audit.trials.preprocessing import preprocessing
-
         model, images, labels = self.model, self.data.images, self.one_pass.labels()
         batch = self._batch
         return self._kept(
@@ -191,8 +189,6 @@ class Measurement:
         )
 
     def _noise(self) -> Table:
-        from audit.trials.noise import noise
-
         model, images, layers, seed = self.model, self.data.images, self.needs.chosen, self.config.audit.seed
         batch = self._batch
         return self._kept(
