@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.claims.rank import held, rank
-from audit.records import Claim, Histogram, Outline, Table
+from audit.records import NONLINEAR, Claim, Histogram, Outline, Table
 
 SOURCE = "Yosinski et al. 2015, supplement"
 TWO_STREAMS = "CS231n, on the first layer of AlexNet"
@@ -57,7 +57,7 @@ def of_filters(columns: Columns) -> Iterator[Claim]:
 
 
 def of_layers(outline: Outline, columns: Mapping[str, Columns]) -> Iterator[Claim]:
-    """Of all layers whose activations were measured after an activation function, by depth."""
+    """Of all activation functions whose outputs were measured, by depth."""
     layers = _activated(outline, columns)
     shares = np.array([outlier_share(columns[name]["std"]) for name in layers])
     depths = np.arange(len(layers), dtype=np.float64)
@@ -66,7 +66,7 @@ def of_layers(outline: Outline, columns: Mapping[str, Columns]) -> Iterator[Clai
 
 
 def spread(outline: Outline, columns: Mapping[str, Columns]) -> Table:
-    """Table "spread", a row per layer after an activation function, by depth.
+    """Table "spread", a row per activation function, by depth.
 
     `outliers`: share of the variance that the layer's outliers carry; `means`: standard deviation of its units' means
     over their median size, NaN where that is 0. Units that were not finite are left out.
@@ -78,8 +78,12 @@ def spread(outline: Outline, columns: Mapping[str, Columns]) -> Table:
 
 
 def _activated(outline: Outline, columns: Mapping[str, Columns]) -> list[str]:
-    """The layers after an activation function whose mean and spread were measured, by depth."""
-    return [layer.name for layer in outline.layers if layer.nonlinear and "std" in columns.get(layer.name, {})]
+    """The activation functions whose mean and spread were measured, by depth.
+
+    A block, or a dropout, that only passes on what an activation function made would count it twice.
+    """
+    functions = [layer.name for layer in outline.layers if layer.kind.lower().replace("_", "") in NONLINEAR]
+    return [name for name in functions if "std" in columns.get(name, {})]
 
 
 def _relative(means: Float[np.ndarray, " unit"]) -> float:

@@ -129,3 +129,10 @@ def test_units_that_were_not_finite_do_not_hide_a_layers_spread() -> None:
     assert table.columns["layer"].tolist() == ["relu"]
     assert table.columns["means"][0] == pytest.approx(np.std([1, 3, 2]) / 2)
     assert table.columns["outliers"][0] == pytest.approx(1 / 3)
+
+
+def test_a_block_that_ends_in_a_relu_does_not_count_it_twice() -> None:
+    kinds = ("ReLU", "Fire", "Dropout", "silu", "MaxPool2d")
+    layers = tuple(Layer(kind, kind, (4,), 0, True, kind, None) for kind in kinds)
+    columns = {kind: {"std": np.ones(4), "mean": np.ones(4)} for kind in kinds}
+    assert spread(Outline((3, 8, 8), layers), columns).columns["layer"].tolist() == ["ReLU", "silu"]
