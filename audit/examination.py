@@ -92,14 +92,14 @@ class Examination:
         measured, model = self.measured, self.subject.model
         of_pass = plan.statistics() & set(check.needs)
         tables: dict[str, Table] = {need: measured.table(need) for need in check.needs if measured.has_table(need)}
-        looked_at = self.subject.layers.values() if layer is None and of_pass else ()
+        looked_at = map(model.outline.layer, measured.needs.layers) if layer is None and of_pass else ()
         return Evidence(
             model.outline,
             measured.images if set(check.needs) - OF_WEIGHTS else 0,
             layer,
             {} if layer is None else measured.columns(layer),
             measured.numbers.values,
-            {chosen.layer.name: measured.columns(chosen.layer) for chosen in looked_at},
+            {one.name: measured.columns(one) for one in looked_at},
             tables,
             model.labels,
             self.config.file.parent,

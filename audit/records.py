@@ -44,6 +44,7 @@ class Layer:
     `rectifier`: the output is never negative because a ReLU made it. `activation`: the layer that rectifies this
     layer's output (itself if it is a rectifier), or None. `field` is None where every unit sees the whole input.
     `layout` names the axes of the raw output ("image position unit"); None: image, unit, then positions.
+    `same_as`: the earlier layer whose output this one hands on unchanged, as a block does that ends in a ReLU.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Layer:
     activation: str | None
     field: Field | None
     layout: str | None = None
+    same_as: str | None = None
 
     @property
     def units(self) -> int:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.errors import SectionError
+from audit.model.axes import DRY_IMAGES
 from audit.model.hooks import Call, Execution, version
-from audit.model.layout import DRY_IMAGES, Layouts
+from audit.model.layout import Layouts
 from audit.model.receptive_field import Fields
 from audit.records import Layer, Outline
 
@@ -110,9 +111,12 @@ class _Sketch(Execution):
             return
         if call.module is self._network and self._last is not None and self._last.still_is(output):
             return
+        layer = self._layer(call, words)
+        if self._last is not None and self._last.still_is(output):
+            layer = _repeated(layer, self.layers[-1])
         self._last = _Produced(output, version(output))
         self._add(output, [call.name])
-        self.layers.append(self._layer(call, words))
+        self.layers.append(layer)
 
     def _layer(self, call: Call, words: tuple[str, ...]) -> Layer:
         layout = None if words[:2] == PLAIN and "unit" not in words[2:] else " ".join(words)
@@ -146,6 +150,12 @@ class _Sketch(Execution):
 
     def _add(self, value: Tensor, names: list[str]) -> None:
         self._made_by[value] = (version(value), self._makers(value) + names)
+
+
+def _repeated(layer: Layer, before: Layer) -> Layer:
+    """The layer, which hands on the tensor of the one before: the same units, unless it shows them in another shape."""
+    same = (layer.shape, layer.layout) == (before.shape, before.layout)
+    return replace(layer, same_as=before.same_as or before.name) if same else layer
 
 
 def _is_numbers(output: Tensor) -> bool:

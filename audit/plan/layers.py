@@ -21,7 +21,7 @@ def chosen_layers(config: Config, models: Mapping[str, Model]) -> tuple[dict[str
         shown = {name: model for name, model in models.items() if matches(section.models, name)}
         for place, pattern in _patterns(config, section):
             found = {
-                name: [layer for layer in model.outline.layers if matches(pattern, layer.name)]
+                name: [layer for layer in model.outline.layers if _chooses(pattern, layer)]
                 for name, model in shown.items()
             }
             if shown and not any(found.values()):
@@ -35,6 +35,11 @@ def chosen_layers(config: Config, models: Mapping[str, Model]) -> tuple[dict[str
         name: {layer: Chosen(models[name].outline.layer(layer), analyses) for layer, analyses in those.items()}
         for name, those in layers.items()
     }, problems
+
+
+def _chooses(pattern: str, layer: Layer) -> bool:
+    """By its own name, or by a glob; a glob passes over a layer that only hands on what another made."""
+    return pattern == layer.name or (layer.same_as is None and matches(pattern, layer.name))
 
 
 def _asked(section: LayerSection, layer: Layer, model: Model) -> list[str]:

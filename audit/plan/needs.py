@@ -70,6 +70,8 @@ def _of_check(subject: Subject, item: Item, check: Check | None) -> Iterator[tup
     for need in check.needs if check else ():
         if need in statistics():
             yield from ((place, need) for place in places)
+        elif need == "normalisations":
+            yield from ((layer.name, "activations") for layer in subject.model.outline.layers if "Norm" in layer.kind)
 
 
 def _of_analysis(subject: Subject, item: Item) -> Iterator[tuple[str, str]]:

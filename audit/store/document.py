@@ -161,6 +161,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "activation": layer.activation,
         "field": field and {"start": list(field.start), "stride": list(field.stride), "size": list(field.size)},
         "layout": layer.layout,
+        "same_as": layer.same_as,
     }
 
 
@@ -175,6 +176,7 @@ def _read_layer(layer: Mapping[str, Any]) -> Layer:
         activation=layer["activation"],
         field=field and Field(**{name: _tuple(pair) for name, pair in field.items()}),
         layout=layer.get("layout"),
+        same_as=layer.get("same_as"),
     )
 
 

@@ -218,3 +218,10 @@ def test_an_outline_leaves_the_network_and_the_random_numbers_as_they_were() -> 
     assert torch.equal(state, torch.random.get_rng_state())
     assert all(torch.equal(value, network.state_dict()[name]) for name, value in before.items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
+def test_a_layer_that_hands_on_anothers_output_says_so() -> None:
+    inner = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True))
+    network = nn.Sequential(nn.Sequential(inner, nn.Dropout()), nn.Flatten(), nn.Linear(144, 2)).eval()
+    same = {layer.name: layer.same_as for layer in outline(network, (3, 8, 8)).layers}
+    assert same == {"0.0.0": None, "0.0.1": None, "0.0": "0.0.1", "0.1": "0.0.1", "0": "0.0.1", "1": None, "2": None}
