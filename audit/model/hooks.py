@@ -1,9 +1,9 @@
 """A forward pass -> the name and the output of every layer, the moment it exists; the network is left as it was."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.errors import Unavailable, nearest
+from audit.model.parts import main_last, parts_of, path_of
 
 ACTIVATIONS = frozenset(
     {"relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish", "glu"}
@@ -21,8 +22,6 @@ ACTIVATIONS = frozenset(
 NORMALISATIONS = frozenset(
     {"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm", "local_response_norm"}
 )
-MAIN = frozenset({"logits", "out"})
-"""Names of the output, among several, that is the network's answer."""
 JOINS = frozenset({"cat", "concat", "concatenate"})
 
 
@@ -123,7 +122,7 @@ class Execution:
         self._quiet = True  # what a listener computes is no part of the network
         if not isinstance(output, Tensor):
             self.returned_parts(name, output, parts)
-        for part in _main_last(parts) if module is self._network else parts:
+        for part in main_last(parts) if module is self._network else parts:
             value = parts[part]
             self.reached(Call(part, type(module).__name__, module, inputs, value, self._before_of(value)))
         self._quiet = False
@@ -268,37 +267,6 @@ def root_name(network: nn.Module) -> str:
     """The name of the network's own output, where no layer inside it has it."""
     children = {path for path, _ in network.named_modules()}
     return next(name for name in ("output", "network", "network.output") if name not in children)
-
-
-def path_of(name: str, modules: Collection[str]) -> str:
-    """The module of a layer's name: without the part of its output, without the number of the call."""
-    without_part = name if name in modules else name.partition(":")[0]
-    return without_part if without_part in modules else without_part.partition("#")[0]
-
-
-def parts_of(name: str, output: object) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of what a layer returned, and their names; a tensor alone has the layer's own."""
-    if isinstance(output, Tensor):
-        yield name, output
-        return
-    for key, value in _members(output):
-        yield from parts_of(f"{name}:{key}", value)
-
-
-def _members(output: object) -> Iterable[tuple[object, object]]:
-    if isinstance(output, Mapping):
-        return output.items()
-    if is_dataclass(output):
-        return [(field.name, getattr(output, field.name)) for field in fields(output)]
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return zip(output._fields, output, strict=True)
-    return enumerate(output) if isinstance(output, (tuple, list)) else ()
-
-
-def _main_last(parts: Collection[str]) -> list[str]:
-    """The first one, or the one that is named so, stands for the network: it comes last, the others before it."""
-    backwards = list(reversed(list(parts)))
-    return sorted(backwards, key=lambda part: part.rpartition(":")[2] in MAIN)
 
 
 def version(value: Tensor) -> int:

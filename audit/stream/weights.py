@@ -9,8 +9,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from audit.errors import Unavailable
 from audit.model import filters
-from audit.model.hooks import path_of
 from audit.model.load import Model
+from audit.model.parts import path_of
 from audit.records import Layer, Numbers, Scalars
 
 COSTLY = 1e11

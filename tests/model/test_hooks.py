@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from audit.errors import Unavailable
-from audit.model.hooks import Observer, parts_of
+from audit.model.hooks import Observer
 from audit.model.outline import outline
+from audit.model.parts import parts_of
 
 
 class Small(nn.Module):
