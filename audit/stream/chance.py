@@ -17,8 +17,11 @@ SAMPLE = 10_000
 FILTERS, INPUTS = 256, 1152
 """Filters, and weights of each, in which structure is looked for; of more, evenly spaced ones."""
 
-LONG = 96
-"""Weights that a filter needs to be told from others by their distribution; shorter trained ones often look uniform."""
+LONG, SHORT = 96, 32
+"""Weights that a filter needs to be told from others by its distribution, and by that and a bound that is known.
+
+Shorter trained filters often look uniform.
+"""
 
 Filters = Float[np.ndarray, "filter channel *position"]
 
@@ -94,12 +97,14 @@ def part_of(filters: Filters) -> Filters:
 def fresh_filters(filters: Filters, seed: int, chance: float = 1e-4) -> float:
     """How many filters are as a uniform initialization left them, beside others that may be trained.
 
-    Those whose own weights look uniform, if together they do too and have no structure; 0 if they are fewer than 3 or
-    a twentieth. NaN where filters are too short (`LONG`) to be told apart.
+    Those whose own weights look uniform with one common bound, if together they do too and have no structure; 0 if they
+    are fewer than 3 or a twentieth. The bound of filters shorter than `LONG` must be that of PyTorch's default, 1 over
+    the root of their length. NaN where they are shorter than `SHORT`.
     """
-    if math.prod(filters.shape[1:]) < LONG:
+    length = math.prod(filters.shape[1:])
+    if length < SHORT:
         return float("nan")
-    alike = filters[_look_uniform(filters)]
+    alike = _of_one_bound(filters[_look_uniform(filters)], None if length >= LONG else 1 / math.sqrt(length))
     if len(alike) < max(3, len(filters) / 20):
         return 0.0
     by_chance = uniform_p(sample(alike, seed)) > chance and exchangeable_p(part_of(alike)) > chance
@@ -109,6 +114,19 @@ def fresh_filters(filters: Filters, seed: int, chance: float = 1e-4) -> float:
 def _look_uniform(filters: Filters, chance: float = 0.01) -> Bool[np.ndarray, " filter"]:
     rows = filters.reshape(len(filters), -1)
     return np.asarray(_uniform_ps(rows[:, _spaced(rows.shape[1], 512)].astype(np.float64)) > chance)
+
+
+def _of_one_bound(filters: Filters, bound: float | None) -> Filters:
+    """Those whose largest weight is near the bound, or near their median one if it is not known.
+
+    The largest of n uniform weights is within 7/n of the bound but once in a thousand times.
+    """
+    if not len(filters):
+        return filters
+    largest = np.abs(filters).reshape(len(filters), -1).max(axis=1)
+    usual = float(np.median(largest)) if bound is None else bound
+    near = np.abs(largest - usual) <= usual * 7 / math.prod(filters.shape[1:])
+    return np.asarray(filters[near & (largest <= usual * (1 + 1e-4)) if bound else near])
 
 
 def _uniform_ps(rows: Float[np.ndarray, "row value"]) -> Float[np.ndarray, " row"]:

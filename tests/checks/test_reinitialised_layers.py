@@ -100,7 +100,7 @@ def test_half_of_a_layers_filters_left_as_they_were_drawn_are_counted() -> None:
 def test_weights_that_hardly_left_a_uniform_initialization_are_found() -> None:
     network = initialized(trained(), ["conv2"], INITIALIZATIONS["PyTorch's default"])
     weight = network.get_parameter("conv2.weight")
-    weight += 0.3 * weight.std() * torch.randn(48, 1, 1, 1)
+    weight += 0.3 * weight.std() * torch.randn(48, 32, 1, 1)
     (finding,) = judged(network).findings
     assert "hardly left" in finding.message
 

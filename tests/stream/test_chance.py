@@ -130,7 +130,16 @@ def test_filters_that_were_left_alone_among_trained_ones_are_counted() -> None:
     assert fresh_filters(weights, 0) == 0
     weights[::4] = uniform((10, 16, 3, 3))
     assert 9 <= fresh_filters(weights, 0) <= 11
-    assert math.isnan(fresh_filters(weights[:, :10], 0))
+    assert math.isnan(fresh_filters(weights[:, :3], 0))
+
+
+def test_short_filters_are_counted_if_their_bound_is_pytorchs() -> None:
+    rng = np.random.default_rng(2)
+    weights = rng.laplace(0, 0.3, (20, 64))
+    assert fresh_filters(weights, 0) == 0
+    weights[::2] = rng.uniform(-1 / 8, 1 / 8, (10, 64))
+    assert 9 <= fresh_filters(weights, 0) <= 11
+    assert fresh_filters(0.8 * weights, 0) == 0
 
 
 def test_two_uniform_filters_are_no_evidence() -> None:
