@@ -35,6 +35,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "correlations": "audit.stream.statistics:correlations",
         "selectivity": "audit.stream.statistics:selectivity",
         "maps": "audit.stream.statistics:maps",
+        "codes": "audit.stream.statistics:codes",
     },
     "study": {
         "supplement": "audit.claims.supplement:of_model",

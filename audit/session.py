@@ -17,7 +17,7 @@ from audit.measurement import Data, code_digest
 from audit.plan import Prepared
 from audit.records import Histogram, Item, Report, Scalars, TopK, Verdict
 from audit.render import html, pdf
-from audit.store import publish_latest, write
+from audit.store import publish_latest, put_codes, write
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Session:
             report = self._report(self._examinations[model])
             folder = _fresh(self.folder / report.model, self.started)
             write(report, folder)
+            put_codes(self._examinations[model].measured.codes, folder)
             advance(1)
             html.render(folder)
             latest = folder.parent / "latest"

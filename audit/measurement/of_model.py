@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -24,7 +25,7 @@ from audit.stream.histogram import quantile_columns
 from audit.stream.normalisations import normalisations
 from audit.stream.parameters import parameters
 from audit.stream.predictions import accuracy
-from audit.stream.weights import first_filters, weights
+from audit.stream.weights import filter_columns, first_filters, weights
 from audit.trials.gradients import gradient_energy
 from audit.trials.noise import noise
 from audit.trials.preprocessing import preprocessing
@@ -42,6 +43,7 @@ class Measurement:
         self.config, self.model, self.needs = config, model, needs
         self.data, self.work, self.listener = data, work, listener
         self.one_pass = OnePass(config, model, needs, data, work=work, listener=listener)
+        self._of_weights: dict[str, Columns] = {}
         self._studied = Once(self._study_first)
         self._claims = Once(self._held)
         self._tables: dict[Need, Once[Table]] = {need: Once(make) for need, make in self._makers.items()}
@@ -64,10 +66,10 @@ class Measurement:
     def columns(self, layer: Layer) -> Columns:
         """Every number per unit that is known of the layer.
 
-        Those of the pass, those of the first convolution's filters, and the mean after the rectifier, which is
-        "mean_activated".
+        Those of the pass, those of its own weights, those of the first convolution's filters, and the mean after the
+        rectifier, which is "mean_activated".
         """
-        columns = dict(self._measured_columns(layer.name))
+        columns = {**self._measured_columns(layer.name), **self._filters(layer.name)}
         first = self.model.outline.first_convolution
         if first is not None and layer.name == first.name:
             columns |= self._first_filters.columns
@@ -84,6 +86,11 @@ class Measurement:
     def extremes(self, layer: Layer) -> list[TopK]:
         """The strongest images of each unit, and the weakest."""
         return [record for record in self.one_pass.of_layer(layer.name) if isinstance(record, TopK)]
+
+    @property
+    def codes(self) -> dict[str, Path]:
+        """The file of each layer whose codes were asked for and written."""
+        return self.one_pass.codes if self.done else {}
 
     def histograms(self, layer: Layer) -> list[Histogram]:
         """The histogram of each unit, if it was asked for."""
@@ -131,7 +138,8 @@ class Measurement:
         if self.done:
             known |= {"images": float(self.images)}
         if self._tables["predictions"].done:
-            known |= self.accuracy.values
+            with suppress(Unavailable):  # no picture has a label
+                known |= self.accuracy.values
         return Numbers(known)
 
     @property
@@ -221,6 +229,14 @@ class Measurement:
             elif isinstance(record, Histogram):
                 columns |= quantile_columns(record).columns
         return columns
+
+    def _filters(self, name: str) -> Columns:
+        """What the layer's own weights say of its units; nothing where it has none."""
+        if name not in self._of_weights:
+            self._of_weights[name] = {}
+            with suppress(Unavailable):
+                self._of_weights[name] = filter_columns(self.model, self.model.outline.layer(name)).columns
+        return self._of_weights[name]
 
     @cached_property
     def _first_filters(self) -> Scalars:

@@ -1,6 +1,7 @@
 """What is needed of the layers and of the outputs -> records, from earlier work or from one pass over the pictures."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from audit import registry
 from audit.config import Config, DataSection
@@ -26,6 +27,7 @@ Place = tuple[str, str]
 """A layer and the statistic that is measured there, or the output and PREDICTIONS."""
 
 PREDICTIONS = "predictions"
+CODES = "codes"
 PICTURES = "pictures"
 DAMAGED, ATTRIBUTES = (PICTURES, "damaged"), (PICTURES, "attributes")
 """What the pass says of the pictures themselves; no statistic of a layer has these names."""
@@ -79,6 +81,11 @@ class OnePass:
         return records[place]
 
     @property
+    def codes(self) -> dict[str, Path]:
+        """The file of each layer whose codes were written."""
+        return {place[0]: self._file(place) for place in self.records() if place[1] == CODES}
+
+    @property
     def damaged(self) -> Table:
         """The pictures that could not be shown."""
         return _table(self.records()[DAMAGED])
@@ -101,7 +108,7 @@ class OnePass:
 
     def _records(self) -> Mapping[Place, list[Made]]:
         keys = {place: self._key(place) for place in self._wanted}
-        found = {place: records for place in keys if (records := self.work.get(keys[place])) is not None}
+        found = {place: records for place in keys if (records := self._earlier(place)) is not None}
         if DAMAGED in found:
             Damages.of(_table(found[DAMAGED]), len(self.data.images), self._section.damaged)
         missing = [place for place in keys if place not in found and self._possible(place)]
@@ -111,6 +118,15 @@ class OnePass:
                 if place not in self._lacking:
                     self.work.put(keys[place], records)
         return found
+
+    def _earlier(self, place: Place) -> list[Made] | None:
+        if place[1] == CODES and not self._file(place).exists():
+            return None
+        return self.work.get(self._key(place))
+
+    def _file(self, place: Place) -> Path:
+        """Where a layer's codes are."""
+        return self.work.folder / f"{self._key(place)}.npy"
 
     def _key(self, place: Place) -> str:
         layer, statistic = place
@@ -126,7 +142,7 @@ class OnePass:
 
     def _sweep(self, places: Sequence[Place]) -> dict[Place, list[Made]]:
         images = self.data.images
-        chosen = {place: self._reducers(place[1]) for place in places if place[0] != PICTURES}
+        chosen = {place: self._reducers(place) for place in places if place[0] != PICTURES}
         of_layer: dict[str, list[Reducer]] = {}
         for (layer, _), reducers in chosen.items():
             of_layer.setdefault(layer, []).extend(reducers)
@@ -149,11 +165,12 @@ class OnePass:
         assert self.config.data is not None, "images were opened"
         return self.config.data
 
-    def _reducers(self, statistic: str) -> list[Reducer]:
+    def _reducers(self, place: Place) -> list[Reducer]:
+        _, statistic = place
         if statistic == PREDICTIONS:
             return [Predictions(self.labels())]
         known = self.labels() if statistic in LABELLED else {}
-        asked = Asked(known, self.model.outline.layers[-1].units, self._kept)
+        asked = Asked(known, self.model.outline.layers[-1].units, self._kept, self._file(place))
         made: list[Reducer] = registry.load("statistic", statistic)(asked)
         return made
 

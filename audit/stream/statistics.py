@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from audit.stream.codes import Codes
 from audit.stream.correlation import Correlation
 from audit.stream.firing import Firing
 from audit.stream.histogram import Distribution
@@ -16,11 +18,16 @@ from audit.stream.strongest import Strongest, Weakest
 
 @dataclass(frozen=True)
 class Asked:
-    """What reducers are told: image index -> output index, how many outputs there are, how many images are kept."""
+    """What reducers are told.
+
+    `labels` are image index -> output index, `classes` is how many outputs there are, `kept` how many images of a unit
+    are kept, and `file` where a layer's codes are written.
+    """
 
     labels: Mapping[int, int]
     classes: int
     kept: int
+    file: Path
 
 
 def activations(asked: Asked) -> list[Reducer]:
@@ -46,3 +53,8 @@ def selectivity(asked: Asked) -> list[Reducer]:
 def maps(asked: Asked) -> list[Reducer]:
     """How sparse and how local the maps of the units are."""
     return [Maps()]
+
+
+def codes(asked: Asked) -> list[Reducer]:
+    """A vector per picture, on disk."""
+    return [Codes(asked.file)]

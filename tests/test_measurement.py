@@ -1,0 +1,144 @@
+"""What an audit asks for -> what is measured of its model, in this process and on real pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from audit.data.images import open_images
+from audit.data.preprocess import batches, normalized
+from audit.measurement import Measurement
+from audit.plan import prepare
+from audit.records import Verdict
+from audit.session import Session
+from audit.store import read
+from audit.stream.codes import open_codes
+from tests.audits import DEMO, WEIGHTS, section
+
+MODEL = section("[audit]", device="cpu") + section("[[models]]", **DEMO, checkpoint=str(WEIGHTS))
+NON_FINITE = section("[[checks]]", check="non-finite")
+NORMALISED = """
+from torch import nn
+
+def network():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+"""
+BLOCKS = """
+from torch import nn
+
+def network():
+    block = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
+    return nn.Sequential(block, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+"""
+
+
+def session_of(folder: Path, text: str) -> Session:
+    (folder / "audit.toml").write_text(text)
+    prepared = prepare(folder / "audit.toml")
+    return Session(prepared, prepared.items("audit.toml"), folder / "reports")
+
+
+def verdicts(session: Session, *, only: str = "") -> dict[str, Verdict]:
+    (examination,) = session._examinations.values()
+    items = [item for item in examination.items if only in item.id]
+    return {item.id.removeprefix("audit.toml::demo::"): session.evaluate(item) for item in items}
+
+
+def measured(session: Session) -> Measurement:
+    (examination,) = session._examinations.values()
+    return examination.measured
+
+
+def photographs(folder: Path, count: int = 12) -> Path:
+    random = np.random.default_rng(0)
+    for number in range(count):
+        (folder / "pictures").mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (64, 64, 3), np.uint8)).save(folder / "pictures" / f"{number:02}.png")
+    return folder / "pictures"
+
+
+def data(**values: Any) -> str:
+    return section("[data]", batch=5, **values)
+
+
+def test_codes_are_what_a_plain_forward_gives_and_lie_in_the_report(tmp_path: Path) -> None:
+    photographs(tmp_path)
+    layers = section("[[layers]]", name=["fc", "relu2"], analyses=["codes"])
+    session = session_of(tmp_path, MODEL + data(folder="pictures") + layers + NON_FINITE)
+    assert {verdict.outcome for verdict in verdicts(session, only="codes").values()} == {"passed"}
+    published = session.publish("demo")
+    model = measured(session).model
+    images = open_images(session.config.data, tmp_path)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        pixels = torch.cat([part for part, _ in batches(images, range(12), model.section, 5)])
+        output = model.network(normalized(pixels, model.mean, model.std))
+    (file,) = (published.folder / "codes").glob("fc-*.npy")
+    np.testing.assert_allclose(open_codes(file)[range(12)], output, rtol=1e-4, atol=1e-4)
+    assert len(list((published.folder / "codes").iterdir())) == 2
+
+
+def test_a_damaged_picture_is_left_out_listed_and_remembered(tmp_path: Path) -> None:
+    photographs(tmp_path)
+    (tmp_path / "pictures" / "03.png").write_bytes(b"no picture")
+    text = MODEL + data(folder="pictures") + section("[[layers]]", name="relu1") + '[[checks]]\ncheck = "non-finite"\n'
+    for _ in range(2):  # the second time nothing is shown to the network again
+        session = session_of(tmp_path, text)
+        assert {verdict.outcome for verdict in verdicts(session).values()} == {"passed"}
+        assert measured(session).images == 11
+    report = read(session.publish("demo").folder)
+    (damaged,) = (table for table in report.tables if table.name == "damaged")
+    assert damaged.columns["name"].tolist() == ["03.png"]
+
+
+def test_too_many_damaged_pictures_fail_what_needs_pictures_and_nothing_else(tmp_path: Path) -> None:
+    photographs(tmp_path)
+    for number in (1, 5, 8):
+        (tmp_path / "pictures" / f"{number:02}.png").write_bytes(b"no picture")
+    checks = section("[[checks]]", check="dead-units") + section("[[checks]]", check="degenerate-weights")
+    found = verdicts(
+        session_of(tmp_path, MODEL + data(folder="pictures") + section("[[layers]]", name="relu1") + checks)
+    )
+    assert found["relu1::dead-units"].outcome == "error"
+    assert "damaged" in found["relu1::dead-units"].message
+    assert found["degenerate-weights"].outcome == "passed"
+
+
+def test_a_check_of_normalisations_has_them_measured_though_nobody_chose_them(tmp_path: Path) -> None:
+    photographs(tmp_path)
+    (tmp_path / "network.py").write_text(NORMALISED)
+    model = section("[audit]", device="cpu") + section(
+        "[[models]]", name="demo", factory="network.py:network", input=[3, 64, 64]
+    )
+    checks = section("[[checks]]", check="normalisation-drift", min_images=10)
+    session = session_of(tmp_path, model + data(folder="pictures") + section("[[layers]]", name="2") + checks)
+    verdict = verdicts(session)["normalisation-drift"]
+    assert verdict.outcome == "failed"
+    assert verdict.measured is not None, verdict.message
+
+
+@pytest.mark.parametrize(("checks", "outcome"), [("", "skipped"), ('[[checks]]\ncheck = "accuracy"\n', "failed")])
+def test_only_a_default_check_is_skipped_where_there_is_nothing_to_judge(
+    checks: str, outcome: str, tmp_path: Path
+) -> None:
+    photographs(tmp_path)
+    session = session_of(tmp_path, MODEL + data(folder="pictures") + checks)
+    verdict = verdicts(session, only="::accuracy")["accuracy"]
+    assert (verdict.outcome, verdict.measured) == (outcome, None)
+
+
+def test_a_block_that_hands_on_its_relu_is_not_measured_again_unless_it_is_named(tmp_path: Path) -> None:
+    photographs(tmp_path)
+    (tmp_path / "network.py").write_text(BLOCKS)
+    model = section("[audit]", device="cpu") + section(
+        "[[models]]", name="demo", factory="network.py:network", input=[3, 64, 64]
+    )
+    chosen = {}
+    for name in ("*", ["*", "0"]):
+        session = session_of(tmp_path, model + data(folder="pictures") + section("[[layers]]", name=name))
+        chosen[str(name)] = measured(session).needs.chosen
+    assert "0" not in chosen["*"]
+    assert "0.2" in chosen["*"]
+    assert "0" in chosen["['*', '0']"]
