@@ -83,7 +83,7 @@ def test_codes_are_what_a_plain_forward_gives_and_lie_in_the_report(tmp_path: Pa
 def test_a_damaged_picture_is_left_out_listed_and_remembered(tmp_path: Path) -> None:
     photographs(tmp_path)
     (tmp_path / "pictures" / "03.png").write_bytes(b"no picture")
-    text = MODEL + data(folder="pictures") + section("[[layers]]", name="relu1") + '[[checks]]\ncheck = "non-finite"\n'
+    text = MODEL + data(folder="pictures") + section("[[layers]]", name="relu1") + NON_FINITE
     for _ in range(2):  # the second time nothing is shown to the network again
         session = session_of(tmp_path, text)
         assert {verdict.outcome for verdict in verdicts(session).values()} == {"passed"}
