@@ -14,7 +14,7 @@ from audit.ascent.presets import BUILT_IN
 from audit.cli import app
 from audit.config import read
 from audit.plan import prepare
-from audit.render.pages import COLUMNS
+from audit.render.pages.columns import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 OURS = ("audit", "benchmarks", "changelog", "docs", "examples", "scripts", "templates", "tests", ".ci")

@@ -3,8 +3,10 @@
 import numpy as np
 
 from audit.records import (
+    Claim,
     Field,
     Finding,
+    Histogram,
     Item,
     Layer,
     Numbers,
@@ -12,6 +14,7 @@ from audit.records import (
     Pictures,
     Report,
     Scalars,
+    Table,
     TopK,
     Verdict,
 )
@@ -59,6 +62,9 @@ def scalars(layer: Layer, rng: np.random.Generator) -> Scalars:
             "frequency": np.where(dead, np.nan, frequency),
             "is_colour": (frequency < 0.2).astype(np.float64),
             "mean_activated": np.where(dead, np.nan, 2.2 * np.exp(-3 * frequency) * rng.uniform(0.6, 1.4, units)),
+            "colourfulness": np.where(frequency < 0.2, 0.9, 0.1),
+            "next_weight": 0.5 + frequency,
+            "gradient_energy": 1e-4 * np.exp(8 * frequency),
         }
     return Scalars(layer.name, columns)
 
@@ -195,6 +201,107 @@ def verdicts() -> tuple[Verdict, ...]:
     )
 
 
+def claims() -> tuple[Claim, ...]:
+    """One of each outcome, one that is not known, one that is no correlation."""
+    rank, source = "rank correlation", "Yosinski et al. 2015, supplement"
+    return (
+        Claim("Edges of higher frequency are less active.", "holds", rank, -0.624, -0.81, -0.332, 22, source),
+        Claim("More gradient <i>arrives</i>.", "contradicted", rank, -0.5, -0.7, -0.2, 22, 'a <b>"book"</b>'),
+        Claim("Few units dominate.", "inconclusive", rank, float("nan"), -1.0, 1.0, 2, source),
+        Claim("A mean stands for all.", "holds", "distance of distributions", 0.05, 0.03, 0.09, 24, source),
+    )
+
+
+def predictions(rng: np.random.Generator) -> Table:
+    """Of 500 pictures: 20 without a label, one whose outputs are not finite, four of five right."""
+    label = rng.integers(0, 10, IMAGES)
+    right = rng.random(IMAGES) < 0.8
+    predicted = np.where(right, label, (label + 1) % 10)
+    confidence = rng.uniform(0.3, 1, IMAGES)
+    label[:20], predicted[30], confidence[30] = -1, -1, np.nan
+    columns = {"image": np.arange(IMAGES), "label": label, "predicted": predicted, "confidence": confidence}
+    return Table("predictions", columns | {"rank": np.where(predicted == label, 0, 1)})
+
+
+def tables(rng: np.random.Generator) -> tuple[Table, ...]:
+    """Every kind that a page shows, with markup in the texts."""
+    text = {"layer": np.array(["conv1", EVIL]), "name": np.array(["weight", "bias"])}
+    numbers = {name: np.array([5832.0, 24.0]) for name in ("count", "distinct", "std", "largest")}
+    sigmas, layers = np.array([0.0, 0.01, 0.1]), np.array(["conv1", EVIL, "fc"])
+    change = np.outer([0.5, 1.0, 2.0], sigmas).ravel()
+    nowhere = np.full(6, np.nan)
+    return (
+        Table(
+            "damaged", {"image": np.array([7]), "name": np.array(['<b>"7"</b>.jpg']), "reason": np.array(["cut off"])}
+        ),
+        predictions(rng),
+        Table(
+            "attributes",
+            {
+                "image": np.arange(IMAGES),
+                **{name: rng.random(IMAGES).astype(np.float32) for name in ("brightness", "contrast", "sharpness")},
+                "width": np.full(IMAGES, 64.0, dtype=np.float32),
+                "camera <b>": np.array(["old", "<i>new</i>"])[rng.integers(0, 2, IMAGES)],
+                "serial": np.array([f"number {index}" for index in range(IMAGES)]),
+            },
+        ),
+        Table(
+            "parameters",
+            {
+                **text,
+                "kind": np.array(["convolution weight", "bias"]),
+                "shape": np.array(["24 x 3 x 9 x 9", "24"]),
+                "initialization": np.array(["", "zeros"]),
+                **numbers,
+                "zeros": np.array([0.0, 24.0]),
+                "not_finite": np.array([0.0, 3.0]),
+            },
+        ),
+        Table(
+            "preprocessing",
+            {
+                "variant": np.array(["as configured", "pixels of <0..1>"]),
+                "change": np.array(["", "mean = [0, 0, 0]"]),
+                "pictures": np.array([200, 16]),
+                "top1": np.array([0.8, np.nan]),
+                "confidence": np.array([0.7, 0.1]),
+                "better": np.array([0, 1]),
+                "worse": np.array([0, 9]),
+            },
+        ),
+        Table(
+            "noise",
+            {
+                "layer": np.repeat(layers, 3),
+                "sigma": np.tile(sigmas, 3),
+                "change": change,
+                "low": change / 2,
+                "high": change * 2,
+                "flips": np.concatenate([nowhere, [0.0, 0.125, 0.5]]),
+                "probability_std": np.concatenate([nowhere, [0.0, 0.01, 0.3]]),
+            },
+        ),
+        Table(
+            "correlations",
+            {"layer": layers, "units": np.array([24, 40, 10]), "effective_units": np.array([3.5, np.nan, 9])},
+        ),
+        Table(
+            "spread", {"layer": layers, "outliers": np.array([0.1, np.nan, 0.6]), "means": np.array([0.5, 1.0, np.nan])}
+        ),
+    )
+
+
+def histogram(layer: str, units: int, rng: np.random.Generator) -> Histogram:
+    """Rectified units: a bin without width for the zeros, and one above the largest value; unit 2 is constant."""
+    edges = np.concatenate([[0.0, 0.0], np.geomspace(0.01, 10, 20)])[None].repeat(units, axis=0)
+    counts = rng.integers(1, 50, (units, edges.shape[1] - 1))
+    edges[:, -1], counts[:, -1] = edges[:, -2], 0
+    edges[2] = 0.0
+    counts[2] = 0
+    counts[2, 0] = 500
+    return Histogram(layer, edges, counts)
+
+
 def report(seed: int = 0) -> Report:
     """Five layers, three of them pictured, verdicts of all four outcomes."""
     rng = np.random.default_rng(seed)
@@ -207,6 +314,9 @@ def report(seed: int = 0) -> Report:
         scalars=tuple(scalars(layer, rng) for layer in OUTLINE.layers),
         strongest=tuple(found.values()),
         numbers=Numbers({"top1": 0.814, "top5": 0.962, "images": float(IMAGES)}),
+        histograms=(histogram("relu1", 24, np.random.default_rng(1)), histogram(EVIL, 40, np.random.default_rng(2))),
+        tables=tables(np.random.default_rng(3)),
+        claims=claims(),
         pictures=tuple(each for name in PICTURED for each in pictures(OUTLINE.layer(name), found[name], rng)),
         image_names=NAMES,
         labels=LABELS,

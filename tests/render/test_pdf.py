@@ -7,9 +7,10 @@ import pymupdf
 import pytest
 
 from audit.errors import StoreError, Unavailable
-from audit.records import Report
+from audit.records import Outline, Report
 from audit.render import pdf
-from audit.render.pages import headline
+from audit.render.pages.verdicts import headline
+from audit.store import write
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,11 @@ def test_a_renderer_that_breaks_or_hangs_is_an_error(
         pdf.render(folder)
 
 
-def test_a_picture_that_is_not_shown_is_an_error(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_is_not_shown_is_an_error(
+    report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outline = Outline(report.outline.input_shape, report.outline.layers[:1])
+    write(Report("a", "m", outline, report.verdicts[:1], pictures=report.pictures[:1]), tmp_path / "run")
     (tmp_path / "sitecustomize.py").write_text(
         "import audit.render.sprites as sprites\n"
         "made = sprites.for_print\n"
@@ -104,4 +109,4 @@ def test_a_picture_that_is_not_shown_is_an_error(folder: Path, tmp_path: Path, m
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(StoreError, match="disallowed protocol"):
-        pdf.render(folder)
+        pdf.render(tmp_path / "run")

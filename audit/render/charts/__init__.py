@@ -1,0 +1,1 @@
+"""Records -> charts that stand in a page of any colour."""

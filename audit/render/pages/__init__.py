@@ -1,0 +1,68 @@
+"""Report -> all that a template may see: selected, sorted and formatted, never measured."""
+
+from dataclasses import dataclass
+
+from audit.records import Outcome, Report
+from audit.render.charts import layers as of_layers
+from audit.render.charts.drawing import Chart
+from audit.render.pages.columns import UnitTable, columns_of, tables
+from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
+from audit.render.pages.paper import Paper, paper_section
+from audit.render.pages.pictures import pictures_section
+from audit.render.pages.sections import Section
+from audit.render.pages.units import PicturedLayer, pictured
+from audit.render.pages.verdicts import ICONS, ORDER, Count, ItemRow, counts, headline, item
+from audit.render.pages.weights import weights_section
+from audit.render.sprites import Embed
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """Everything on the page, in the order in which it is read."""
+
+    audit: str
+    model: str
+    outcome: Outcome
+    icon: str
+    headline: str
+    counts: tuple[Count, ...]
+    attention: tuple[ItemRow, ...]
+    others: tuple[ItemRow, ...]
+    numbers: tuple[Fact, ...]
+    facts: tuple[Fact, ...]
+    pictures: Section | None
+    charts: tuple[Chart, ...]
+    layers: tuple[LayerRow, ...]
+    paper: Paper | None
+    pictured: tuple[PicturedLayer, ...]
+    weights: Section | None
+    tables: tuple[UnitTable, ...]
+    provenance: tuple[Fact, ...]
+
+
+def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
+    """The page of a report; `embed` makes pictures, one per block, or with `whole` one per panel (for paper)."""
+    ranked = sorted(report.verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
+    columns = columns_of(report)
+    known = {(record.layer, unit) for record in report.pictures for unit in record.units}
+    rows = [item(verdict, known) for verdict in ranked]
+    return ReportPage(
+        audit=report.audit,
+        model=report.model,
+        outcome=report.outcome,
+        icon=ICONS[report.outcome],
+        headline=headline(report),
+        counts=tuple(counts(report)),
+        attention=tuple(row for row in rows if row.outcome in ("error", "failed")),
+        others=tuple(row for row in rows if row.outcome not in ("error", "failed")),
+        numbers=tuple(numbers(report)),
+        facts=tuple(facts(report, columns)),
+        pictures=pictures_section(report),
+        charts=of_layers.draw(report),
+        layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
+        paper=paper_section(report),
+        pictured=tuple(pictured(report, columns, embed, whole)),
+        weights=weights_section(report),
+        tables=tuple(tables(report, columns)),
+        provenance=tuple(Fact(name, value) for name, value in report.provenance.items()),
+    )

@@ -1,0 +1,113 @@
+"""Columns of units -> tables of all units, as text."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from audit.records import Report
+from audit.render.wording import DASH, number, percent, place
+
+ROWS = 12_000
+"""Rows of unit tables on a page; more are in units.parquet."""
+
+COLUMNS = {
+    "mean": "mean",
+    "std": "std",
+    "min": "min",
+    "p01": "1 %",
+    "p25": "25 %",
+    "median": "median",
+    "p75": "75 %",
+    "p99": "99 %",
+    "max": "max",
+    "share_of_images": "fires on images",
+    "share_of_positions": "fires at positions",
+    "non_finite": "not finite",
+    "frequency": "frequency (cycles/px)",
+    "orientation": "orientation (°)",
+    "colourfulness": "colourfulness",
+    "is_colour": "colour filter",
+    "smoothness": "smoothness",
+    "smoother_than_null": "smoother than null",
+    "mean_activated": "mean after ReLU",
+    "next_weight": "next layer's weights",
+    "gradient_energy": "gradient energy",
+    "share_at_max": "at its maximum",
+    "nearest": "most like unit",
+    "correlation": "correlation with it",
+    "preferred_class": "preferred output",
+    "selectivity": "selectivity",
+    "class_information": "explained by classes",
+    "map_norm": "norm of the map",
+    "map_norm_std": "std of that norm",
+    "share_when_firing": "fires at, when firing",
+    "sparseness": "sparseness",
+    "spread": "spread in the map",
+}
+"""Columns in the order in which they are shown, with their headings; others follow under their own names."""
+
+SHARES = {
+    *("share_of_images", "share_of_positions", "share_at_max", "share_when_firing", "class_information"),
+    *("smoother_than_null", "colourfulness"),
+}
+FLAGS, UNITS = {"is_colour"}, {"nearest", "preferred_class"}
+
+Columns = Mapping[str, Float[np.ndarray, " unit"]]
+
+
+@dataclass(frozen=True)
+class UnitTable:
+    """All units of a layer; `left_out` rows did not fit on the page."""
+
+    anchor: str
+    layer: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    left_out: int
+
+
+def columns_of(report: Report) -> dict[str, dict[str, Float[np.ndarray, " unit"]]]:
+    """layer -> name -> column of everything measured there, known columns first."""
+    found: dict[str, dict[str, Float[np.ndarray, " unit"]]] = {}
+    for scalars in report.scalars:
+        found.setdefault(scalars.layer, {}).update(scalars.columns)
+    rank = {name: index for index, name in enumerate(COLUMNS)}
+    return {
+        layer: dict(sorted(columns.items(), key=lambda pair: rank.get(pair[0], len(rank))))
+        for layer, columns in found.items()
+        if columns
+    }
+
+
+def cell(name: str, value: float) -> str:
+    """A number of a unit as it is shown in the column of that name."""
+    if name in UNITS and value < 0:
+        return DASH
+    if name in FLAGS:
+        return number(value) if math.isnan(value) else ("yes" if value else "no")
+    return percent(value) if name in SHARES else number(value)
+
+
+def tables(report: Report, columns: Mapping[str, Columns]) -> Iterator[UnitTable]:
+    """A table per measured layer, in the order of execution, as long as there is room."""
+    room = ROWS
+    for layer in report.outline.layers:
+        if layer.name not in columns:
+            continue
+        names, table = tuple(columns[layer.name]), list(columns[layer.name].values())
+        units = len(table[0])
+        shown = min(units, room)
+        room -= shown
+        yield UnitTable(
+            place("table", layer.name),
+            layer.name,
+            tuple(COLUMNS.get(name, name) for name in names),
+            tuple(
+                (unit, tuple(cell(name, float(column[unit])) for name, column in zip(names, table, strict=True)))
+                for unit in range(shown)
+            ),
+            units - shown,
+        )

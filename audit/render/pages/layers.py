@@ -1,0 +1,106 @@
+"""Outline and numbers -> the model at a glance, and a row per layer."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from audit.records import Layer, Outcome, Report
+from audit.render.pages.columns import Columns
+from audit.render.pages.verdicts import ICONS
+from audit.render.wording import BY, DASH, link, number, percent, place
+
+NUMBERS = {
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "images": "pictures shown",
+    "labelled_images": "pictures with a label",
+    "parameters": "parameters",
+    "non_finite_weights": "weights not finite",
+    "claimed_top1": "top-1 accuracy the checkpoint claims, %",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name and a formatted value; `full` where the value is shortened."""
+
+    name: str
+    value: str
+    full: str = ""
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer of the model; `href` leads to its pictures, or else to its table, or is empty."""
+
+    name: str
+    kind: str
+    shape: str
+    field: str
+    parameters: str
+    units: str
+    dead: str
+    any_dead: bool
+    images: str
+    share: float
+    outcome: Outcome | None
+    icon: str
+    href: str
+
+
+def numbers(report: Report) -> Iterator[Fact]:
+    """The numbers of the model."""
+    for name, value in report.numbers.values.items():
+        accuracy = re.fullmatch(r"top\d+", name) is not None
+        yield Fact(NUMBERS.get(name, name), percent(value) if accuracy else number(value))
+    damaged = sum(table.rows for table in report.tables if table.name == "damaged")
+    if damaged:
+        yield Fact("pictures that could not be shown", number(damaged))
+
+
+def facts(report: Report, columns: Mapping[str, object]) -> Iterator[Fact]:
+    """What the model is, and the digests of what made the report."""
+    outline = report.outline
+    own = [layer for layer in outline.layers if not re.search(r"#\d+$", layer.name)]
+    yield Fact("input", BY.join(map(str, outline.input_shape)))
+    yield Fact("layers", f"{len(outline.layers)}, of which {len(columns)} measured")
+    yield Fact("parameters of these layers", number(sum(layer.parameters for layer in own)))
+    for name, value in report.provenance.items():
+        digest = re.search(r"\b[0-9a-f]{32,}\b", value)
+        if digest:
+            yield Fact(name, f"{digest[0][:12]}…", value)
+
+
+def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
+    """A layer with its units' `columns`, which may be empty."""
+    shares = np.asarray(columns.get("share_of_images", []), dtype=np.float64)
+    known = shares[np.isfinite(shares)]
+    dead = int((known == 0).sum()) if layer.activation else 0  # below zero is no death where nothing is cut off there
+    outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer.name}
+    outcome = next((each for each in ("error", "failed", "passed", "skipped") if each in outcomes), None)
+    there = any(pictures.layer == layer.name for pictures in report.pictures)
+    return LayerRow(
+        name=layer.name,
+        kind=layer.kind,
+        shape=BY.join(map(str, layer.shape)),
+        field=BY.join(map(str, layer.field.size)) if layer.field else "whole input",
+        parameters=number(layer.parameters) if layer.parameters else DASH,
+        units=number(layer.units),
+        dead=_of(f"{dead}", known, shares) if layer.activation else DASH,
+        any_dead=dead > 0,
+        images=_of(percent(float(known.mean())) if len(known) else "", known, shares),
+        share=float(known.mean()) if len(known) else 0.0,
+        outcome=outcome,
+        icon=ICONS[outcome] if outcome else "",
+        href=link(place("layer" if there else "table", layer.name)) if there or columns else "",
+    )
+
+
+def _of(text: str, known: Float[np.ndarray, " known"], shares: Float[np.ndarray, " unit"]) -> str:
+    """`text`, with what it leaves out; a dash if nothing was measured."""
+    if not len(known):
+        return DASH
+    return text if len(known) == len(shares) else f"{text} (of {len(known)} measured)"

@@ -1,0 +1,72 @@
+"""Claims -> how what papers say of networks fares in this one, with the charts behind it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from audit.records import Claim, Report
+from audit.render.charts import claims, filters, layers
+from audit.render.charts.drawing import Chart
+from audit.render.wording import number
+
+SIGNS = {"holds": "✓", "contradicted": "≠", "inconclusive": "?"}
+RANK = "rank correlation"
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """A claim; `interval` is its line of the forest plot, None where the number is no correlation."""
+
+    text: str
+    outcome: Literal["holds", "contradicted", "inconclusive"]
+    sign: str
+    statistic: str
+    measured: str
+    between: str
+    count: str
+    source: str
+    interval: Markup | None
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The claims and charts of first filters and layers."""
+
+    claims: tuple[ClaimRow, ...]
+    charts: tuple[Chart, ...]
+
+
+def paper_section(report: Report) -> Paper | None:
+    """None if there is neither a claim nor a chart."""
+    rows = tuple(_row(claim, f"claim-{index}") for index, claim in enumerate(report.claims))
+    drawn = (*filters.draw(report), *_spread(report))
+    return Paper(rows, drawn) if rows or drawn else None
+
+
+def _spread(report: Report) -> Iterator[Chart]:
+    for table in report.tables:
+        chart = layers.spread(table) if table.name == "spread" else None
+        if chart is not None:
+            yield chart
+
+
+def _row(claim: Claim, name: str) -> ClaimRow:
+    return ClaimRow(
+        text=claim.text,
+        outcome=claim.outcome,
+        sign=SIGNS[claim.outcome],
+        statistic=claim.statistic,
+        measured=_short(claim.measured),
+        between=f"{_short(claim.low)} to {_short(claim.high)}",
+        count=number(claim.count),
+        source=claim.source,
+        interval=claims.interval(claim, name) if claim.statistic == RANK else None,
+    )
+
+
+def _short(value: float) -> str:
+    """Two decimals: there is no use for more of an interval."""
+    return "not known" if math.isnan(value) else number(round(value, 2))

@@ -1,0 +1,55 @@
+"""What several parts of a page are made of: charts, and tables of text."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from audit.render.charts.drawing import Chart
+from audit.render.wording import plural
+
+
+@dataclass(frozen=True)
+class Column:
+    """The heading of a column; numbers stand at its right."""
+
+    name: str
+    numbers: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of text; `left_out` says how many rows did not fit, and where they are; `folded` away if it is long."""
+
+    title: str
+    text: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left_out: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; `word` leads to it from the top."""
+
+    anchor: str
+    word: str
+    title: str
+    lead: str
+    charts: tuple[Chart, ...]
+    grids: tuple[Grid, ...]
+
+
+def section(  # noqa: PLR0917  # a section is its parts
+    anchor: str, word: str, title: str, lead: str, charts: Iterable[Chart | None], grids: Iterable[Grid | None]
+) -> Section | None:
+    """What there is of the charts and tables; None if there is nothing."""
+    drawn = tuple(chart for chart in charts if chart is not None)
+    filled = tuple(grid for grid in grids if grid is not None)
+    return Section(anchor, word, title, lead, drawn, filled) if drawn or filled else None
+
+
+def cut(rows: Sequence[tuple[str, ...]], most: int, file: str) -> tuple[tuple[tuple[str, ...], ...], str]:
+    """The first rows, and what is said of the others."""
+    more = len(rows) - most
+    are = "is" if more == 1 else "are"
+    return tuple(rows[:most]), f"{plural(more, 'more row')} {are} in {file}." if more > 0 else ""

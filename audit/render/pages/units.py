@@ -1,0 +1,213 @@
+"""Pictures of units -> sections of a page, with their captions and numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from audit.records import Layer, Pictures, Report, Verdict
+from audit.render.charts.distributions import ridges
+from audit.render.charts.drawing import Chart
+from audit.render.pages.columns import COLUMNS, Columns, cell
+from audit.render.pages.layers import Fact
+from audit.render.sprites import Embed, Embedded
+from audit.render.wording import BY, link, place
+from audit.store.sprites import grid
+
+KINDS = {
+    "optimized": (
+        "Optimized images",
+        "Made by the network alone: noise that was changed until the unit fired strongly.",
+    ),
+    "max-patches": ("Strongest patches", "What the unit saw in the pictures on which it fired most, strongest first."),
+    "deconv": ("Deconvnet", "Which pixels of those patches the unit answered to, traced back by a deconvnet."),
+    "filters": ("Filters", "The unit's own weights: what it looks for in what lies below it; gray is zero."),
+}
+"""Kinds of pictures in the order in which they are shown: title and what they are."""
+
+NOTHING = "nothing to show"
+"""A caption that begins so stands for a picture that could not be made; the text says why."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a block: its caption, and whether there is nothing to see."""
+
+    caption: str
+    void: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """A group of tiles as one picture (None: nothing to show, `status` says why)."""
+
+    name: str
+    image: Embedded | None
+    columns: int
+    tiles: tuple[Tile, ...]
+    status: str
+    short: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The pictures of one kind of one unit, in `columns` of blocks; on paper `whole` is all of them as one picture."""
+
+    anchor: str
+    title: str
+    kind: str
+    blocks: tuple[Block, ...]
+    columns: int
+    tile: int
+    width: int
+    whole: Embedded | None
+    status: str
+
+
+@dataclass(frozen=True)
+class UnitSection:
+    """A pictured unit."""
+
+    anchor: str
+    href: str
+    unit: int
+    label: str
+    facts: tuple[Fact, ...]
+    panels: tuple[Panel, ...]
+    void: bool
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a kind of pictures is, and how it was made here."""
+
+    title: str
+    what: str
+    how: str
+
+
+@dataclass(frozen=True)
+class PicturedLayer:
+    """A layer with its pictured units."""
+
+    anchor: str
+    href: str
+    name: str
+    text: str
+    methods: tuple[Method, ...]
+    distribution: Chart | None
+    units: tuple[UnitSection, ...]
+
+
+def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole: bool) -> Iterator[PicturedLayer]:
+    """The layers with pictures, in the order of execution."""
+    rank = {kind: index for index, kind in enumerate(KINDS)}
+    kinds = sorted({pictures.kind for pictures in report.pictures}, key=lambda kind: (rank.get(kind, len(rank)), kind))
+    for layer in report.outline.layers:
+        mine = {pictures.kind: pictures for pictures in report.pictures if pictures.layer == layer.name}
+        units = sorted({unit for pictures in mine.values() for unit in pictures.units})
+        if not units:
+            continue
+        failed = {v.item.task: v for v in report.verdicts if v.item.layer == layer.name and v.outcome != "passed"}
+        labels = report.labels if layer == report.outline.layers[-1] and len(report.labels) == layer.units else ()
+        panels = _Panels(layer.name, [(kind, mine.get(kind)) for kind in kinds], failed, embed, whole)
+        yield PicturedLayer(
+            anchor=place("layer", layer.name),
+            href=link(place("layer", layer.name)),
+            name=layer.name,
+            text=_describe(layer),
+            methods=tuple(Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine),
+            distribution=_distribution(report, layer, units),
+            units=tuple(_unit(layer, unit, labels, columns.get(layer.name, {}), panels) for unit in units),
+        )
+
+
+def _distribution(report: Report, layer: Layer, units: Sequence[int]) -> Chart | None:
+    """Of the layer, or else of its activation function, whose units are the same."""
+    found = {histogram.layer: histogram for histogram in report.histograms}
+    histogram = found.get(layer.name) or found.get(layer.activation or "")
+    index = report.outline.layers.index(layer)
+    return ridges(histogram, units, f"distribution-{index}") if histogram else None
+
+
+def _describe(layer: Layer) -> str:
+    field = layer.field and BY.join(map(str, layer.field.size))
+    sees = f"each position sees {field} pixels" if field else "each unit sees the whole input"
+    return f"{layer.kind}, {BY.join(map(str, layer.shape))}, {sees}"
+
+
+def _unit(
+    layer: Layer,
+    unit: int,
+    labels: Sequence[str],
+    columns: Columns,
+    panels: "_Panels",
+) -> UnitSection:
+    shown = panels.of(unit)
+    return UnitSection(
+        anchor=place("unit", layer.name, unit),
+        href=link(place("unit", layer.name, unit)),
+        unit=unit,
+        label=labels[unit] if labels else "",
+        facts=tuple(
+            Fact(COLUMNS.get(name, name), cell(name, float(column[unit])))
+            for name, column in columns.items()
+            if unit < len(column)
+        ),
+        panels=shown,
+        void=all(panel.status or all(block.image is None for block in panel.blocks) for panel in shown),
+    )
+
+
+@dataclass(frozen=True)
+class _Panels:
+    """What the units of a layer are pictured by: the records by kind, and why a kind is missing."""
+
+    layer: str
+    kinds: Sequence[tuple[str, Pictures | None]]
+    failed: Mapping[str, Verdict]
+    embed: Embed
+    whole: bool
+
+    def of(self, unit: int) -> tuple[Panel, ...]:
+        return tuple(self._panel(kind, pictures, unit) for kind, pictures in self.kinds)
+
+    def _panel(self, kind: str, pictures: Pictures | None, unit: int) -> Panel:
+        title = KINDS.get(kind, (kind, ""))[0]
+        identifier = place("pictures", self.layer, unit, kind)
+        if pictures is None or unit not in pictures.units or not pictures.tiles.size:
+            why = self.failed[kind].message if kind in self.failed else "not made for this unit"
+            return Panel(identifier, title, kind, (), 1, 0, 0, None, f"{NOTHING}: {why}")
+        row = pictures.units.index(unit)
+        tiles, captions, names = pictures.tiles[row], pictures.captions[row], pictures.groups or (kind,)
+        size = len(tiles) // len(names)
+        blocks = tuple(
+            self._block(
+                name if len(names) > 1 else "",
+                f"{title} of unit {unit} of {self.layer}{f', {name}' if len(names) > 1 else ''}",
+                tiles[index * size : (index + 1) * size],
+                captions[index * size : (index + 1) * size],
+            )
+            for index, name in enumerate(names)
+        )
+        columns = grid(len(names))[1]
+        empty = all(block.status for block in blocks)
+        return Panel(
+            anchor=identifier,
+            title=title,
+            kind=kind,
+            blocks=blocks,
+            columns=columns,
+            tile=tiles.shape[2],
+            width=columns * grid(size)[1],
+            whole=self.embed(tiles, len(names)) if self.whole and not empty else None,
+            status=blocks[0].status if empty and len({block.status for block in blocks}) == 1 else "",
+        )
+
+    def _block(self, name: str, alt: str, tiles: np.ndarray, captions: Sequence[str]) -> Block:
+        marked = tuple(Tile(caption, caption.lower().startswith(NOTHING)) for caption in captions)
+        status = captions[0] if all(tile.void for tile in marked) else ""
+        image = None if status or self.whole else self.embed(tiles, 1)
+        first = next((tile.caption for tile in marked if not tile.void), "")
+        return Block(name, image, grid(len(tiles))[1], marked, status, first, f"{alt}; first: {first}")

@@ -1,0 +1,103 @@
+"""Verdicts -> rows of items with their findings, counts of outcomes, and the headline."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from audit.records import Finding, Outcome, Report, Verdict
+from audit.render.wording import DASH, anchor, link, place, plural, with_unit
+
+ICONS: dict[Outcome, str] = {"passed": "✓", "failed": "✗", "error": "!", "skipped": DASH}
+
+ORDER: tuple[Outcome, ...] = ("error", "failed", "skipped", "passed")
+
+FINDINGS = 12
+"""Findings of an item that are shown at once; the others unfold."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many items had an outcome."""
+
+    outcome: Outcome
+    icon: str
+    number: int
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """A finding; `href` leads to the unit if it is pictured."""
+
+    text: str
+    href: str
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    """An item with its verdict; `measured` and `limit` are empty where there is no number."""
+
+    id: str
+    anchor: str
+    href: str
+    outcome: Outcome
+    icon: str
+    task: str
+    layer: str
+    message: str
+    measured: str
+    limit: str
+    findings: tuple[FindingRow, ...]
+    more: tuple[FindingRow, ...]
+
+
+def headline(report: Report) -> str:
+    """The verdict in one sentence."""
+    count = Counter(verdict.outcome for verdict in report.verdicts)
+    if not count["passed"] + count["failed"] + count["error"]:
+        return "Nothing was evaluated, so nothing passed."
+    if report.outcome == "passed":
+        skipped = (
+            f"; {count['skipped']} {'was' if count['skipped'] == 1 else 'were'} skipped" if count["skipped"] else ""
+        )
+        good = f"All {count['passed']} evaluated items are" if count["passed"] > 1 else "The one evaluated item is"
+        return f"{good} good{skipped}."
+    parts = [
+        f"{plural(count['failed'], 'item')} failed" if count["failed"] else "",
+        f"{plural(count['error'], 'item')} could not be evaluated" if count["error"] else "",
+    ]
+    return f"{' and '.join(part for part in parts if part)}, of {len(report.verdicts)}."
+
+
+def counts(report: Report) -> Iterator[Count]:
+    """How many items had each outcome."""
+    count = Counter(verdict.outcome for verdict in report.verdicts)
+    for outcome in ("failed", "error", "passed", "skipped"):
+        yield Count(outcome, ICONS[outcome], count[outcome])
+
+
+def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
+    """The row of an item; its findings lead to those of its units that are `pictured`."""
+    findings = tuple(_finding(finding, pictured) for finding in verdict.findings)
+    identifier = anchor(verdict.item.id)
+    numbers = verdict.measured is not None
+    return ItemRow(
+        id=verdict.item.id,
+        anchor=identifier,
+        href=link(identifier),
+        outcome=verdict.outcome,
+        icon=ICONS[verdict.outcome],
+        task=verdict.item.task,
+        layer=verdict.item.layer or "",
+        message=verdict.message,
+        measured=with_unit(verdict.measured, verdict.unit) if numbers else "",
+        limit=f"{verdict.good or 'limit'} {with_unit(verdict.limit, verdict.unit)}"
+        if verdict.limit is not None
+        else "",
+        findings=findings[:FINDINGS],
+        more=findings[FINDINGS:],
+    )
+
+
+def _finding(finding: Finding, pictured: set[tuple[str, int]]) -> FindingRow:
+    known = finding.layer is not None and finding.unit is not None and (finding.layer, finding.unit) in pictured
+    return FindingRow(str(finding), link(place("unit", finding.layer, finding.unit)) if known else "")
