@@ -55,8 +55,8 @@ def test_each_column_of_the_first_filters_has_its_chart(shown: ReportPage) -> No
         "Are colourful filters coarse?",
         "Is a layer's variance that of few units?",
     ]
-    assert "22 filters of conv1" in shown.paper.charts[0].text
-    assert "2 of which one is not known are left out" in shown.paper.charts[0].text
+    assert "22 filters of conv1:" in shown.paper.charts[0].text
+    assert "Without 2 filters of which a number is not known" in shown.paper.charts[0].text
 
 
 def test_reliability_agrees_with_its_definition() -> None:
@@ -97,7 +97,7 @@ def test_pictures_are_shown_by_how_sure_and_how_alike_they_are(shown: ReportPage
     titles = [chart.title for chart in shown.pictures.charts]
     assert titles[:2] == ["Is it right as often as it is sure?", "Are some kinds of pictures harder?"]
     assert "The 479 pictures with a label in 10 groups" in shown.pictures.charts[0].text
-    assert "1 pictures without a finite confidence" in shown.pictures.charts[0].text
+    assert "Without 1 picture that has no finite confidence" in shown.pictures.charts[0].text
     drawn = shown.pictures.charts[1].svg
     for name in ("accuracy by brightness", "accuracy by camera &lt;b&gt;", "&lt;i&gt;new&lt;/i&gt;"):
         assert name in drawn

@@ -28,7 +28,7 @@ def calibration(groups: Sequence[reliability.Group], left_out: int) -> Chart | N
     bars = base.mark_rule(color=BLUE, strokeWidth=2, opacity=0.6).encode(y=y, y2="high:Q")
     points = base.mark_point(filled=True, size=70, color=BLUE, opacity=1).encode(y="y:Q")
     pictures = sum(one.count for one in groups)
-    missing = f" {left_out} pictures without a finite confidence are left out." if left_out else ""
+    missing = f" Without {plural(left_out, 'picture')} that has no finite confidence." if left_out else ""
     return Chart(
         "Is it right as often as it is sure?",
         f"The {number(pictures)} pictures with a label in {plural(len(groups), 'group')} of equally many, by the "

@@ -98,6 +98,6 @@ def _plain(drawn: str, name: str) -> Markup:
         "xmlns": SVG,
         "aria-hidden": "true",
         "focusable": "false",
-        "style": f"width:100%;max-width:{width}px",
+        "style": f"--drawn:{width}px;width:100%;max-width:{width}px",
     }
     return Markup(ElementTree.tostring(root, encoding="unicode"))

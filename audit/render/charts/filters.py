@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from audit.records import Report
 from audit.render.charts.drawing import BLUE, ORANGE, Chart, svg
+from audit.render.wording import plural
 
 FREQUENCY = "dominant frequency (cycles per pixel)"
 KINDS = ("gray edge", "colour")
@@ -68,10 +69,10 @@ def _drawn(layer: str, columns: Mapping[str, Float[np.ndarray, " unit"]], scatte
     if not len(known):
         return None
     left_out = len(numbers) - len(known)
-    missing = f" {left_out} of which one is not known are left out." if left_out else ""
+    missing = f" Without {plural(left_out, 'filter')} of which a number is not known." if left_out else ""
     return Chart(
         scatter.question,
-        f"The {len(known)} filters of {layer}: the frequency at which a filter's spectrum is strongest against "
+        f"{plural(len(known), 'filter')} of {layer}: the frequency at which a filter's spectrum is strongest against "
         f"{scatter.text}. Circles are gray edges, diamonds are colour filters.{missing}",
         svg(_chart(known, scatter), scatter.column.replace("_", "-")),
     )

@@ -37,9 +37,7 @@ def spread(table: Table) -> Chart | None:
         y=_layer_axis(rows), x=alt.X("outliers:Q").title("variance in 5 % of the units").axis(format="%", tickCount=4)
     )
     right = base.transform_filter("isValid(datum.means)").mark_point(filled=True, size=50, color=ORANGE, opacity=1)
-    means = right.encode(
-        y=_layer_axis(rows, labels=False), x=alt.X("means:Q").title("spread of the units' means over their median")
-    )
+    means = right.encode(y=_layer_axis(rows, labels=False), x=alt.X("means:Q").title("spread of the units' means"))
     return Chart(
         "Is a layer's variance that of few units?",
         "Per layer after an activation function. Left: the share of the layer's variance that those 5 % of its units "
