@@ -33,6 +33,9 @@ COLUMNS = {
     "smoothness": "smoothness",
     "smoother_than_null": "smoother than null",
     "mean_activated": "mean after ReLU",
+    "weight_norm": "norm of its weights",
+    "zero_weights": "zero weights",
+    "nearest_cosine": "nearest weights (cosine)",
     "next_weight": "next layer's weights",
     "gradient_energy": "gradient energy",
     "share_at_max": "at its maximum",
@@ -51,7 +54,7 @@ COLUMNS = {
 
 SHARES = {
     *("share_of_images", "share_of_positions", "share_at_max", "share_when_firing", "class_information"),
-    *("smoother_than_null", "colourfulness"),
+    *("smoother_than_null", "colourfulness", "zero_weights"),
 }
 FLAGS, UNITS = {"is_colour"}, {"nearest", "preferred_class"}
 
