@@ -23,9 +23,8 @@ class Moments:
         part, summary = Moments(), batch.summary
         means = summary.mean
         part.count = len(means) * batch.positions
-        part.mean = means.mean(dim=0)
-        gaps = (means - part.mean).square() * batch.positions
-        part.squares = (summary.squares + gaps).sum(dim=0)
+        variance, part.mean = torch.var_mean(means, dim=0, correction=0)
+        part.squares = summary.squares.sum(dim=0).add(variance, alpha=part.count)
         part.minimum, part.maximum = summary.minimum.amin(dim=0), summary.peak.amax(dim=0)
         part.non_finite = (~means.isfinite()).sum(dim=0)
         self.merge(part)
@@ -39,8 +38,8 @@ class Moments:
             return
         count = self.count + other.count
         gap = other.mean - self.mean
-        self.squares = self.squares + other.squares + gap.square() * (self.count * other.count / count)
-        self.mean = self.mean + gap * (other.count / count)
+        self.squares = torch.addcmul(self.squares + other.squares, gap, gap, value=self.count * other.count / count)
+        self.mean = self.mean.add(gap, alpha=other.count / count)
         self.minimum = torch.minimum(self.minimum, other.minimum)
         self.maximum = torch.maximum(self.maximum, other.maximum)
         self.non_finite = self.non_finite + other.non_finite

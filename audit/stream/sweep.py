@@ -1,7 +1,9 @@
 """Model and pictures -> records of every chosen layer, in one pass over the pictures."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +20,12 @@ from audit.model.load import Model
 from audit.model.memory import fast_order, in_order
 from audit.model.outline import maps
 from audit.model.precision import exact_arithmetic, precision
+from audit.records import Layer
 from audit.stream.reducer import Activations, Record, Reducer
+
+AT_ONCE = {"cpu": 6 * 2**20}
+"""Activations of the largest layer that are made at once: on a CPU few, so that they are still in the cache when the
+next layer, and the measurement, read them."""
 
 
 def sweep(
@@ -37,9 +44,11 @@ def sweep(
     kept of the activations themselves. Pictures that cannot be shown are noted in `damages`, and what the others look
     like in `attributes`.
     """
-    layouts = {layer.name: layer.layout for layer in model.outline.layers}
     work = f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers"
-    with measuring(model.network, reducers, layouts) as show, events.work(listener, work, len(images)) as advance:
+    with (
+        measuring(model.network, model.outline.layers, reducers) as show,
+        events.work(listener, work, len(images)) as advance,
+    ):
         for pixels, part in batches(
             images, range(len(images)), model.section, batch, damages=damages, attributes=attributes
         ):
@@ -48,24 +57,27 @@ def sweep(
     return {layer: [_computed(reducer, layer) for reducer in chosen] for layer, chosen in reducers.items()}
 
 
-def _computed(reducer: Reducer, layer: str) -> Record | Unavailable:
-    try:
-        return reducer.compute(layer)
-    except Unavailable as reason:
-        return reason
+def images_at_once(layers: Sequence[Layer], device: torch.device) -> int:
+    """How many images go through the network together, whatever the size of a batch.
+
+    It depends on the network alone, and not on what is asked of it: sums are the same whichever layers are measured.
+    """
+    largest = max(prod(layer.shape) for layer in layers)
+    return max(1, AT_ONCE.get(device.type, sys.maxsize) // largest)
 
 
 @contextmanager
 def measuring(
-    network: nn.Module, reducers: Mapping[str, Sequence[Reducer]], layouts: Mapping[str, str | None]
+    network: nn.Module, layers: Sequence[Layer], reducers: Mapping[str, Sequence[Reducer]]
 ) -> Iterator[Callable[[Float[Tensor, "image channel y x"], Int[Tensor, " image"]], None]]:
     """Inside, the given function shows the network a batch and its image indices, and feeds each layer's reducers.
 
-    `layouts` says of each layer on which axis its units are. The network computes in its own floating point type, in
-    float32 that is float32, and in the memory order in which its convolutions are fast.
+    `layers` are all of the network's. It computes in its own floating point type, in float32 that is float32, in the
+    memory order in which its convolutions are fast, and with as many images at once as that is fast with.
     """
     indices = torch.arange(0)
     own, order = precision(network), fast_order(network)
+    layouts = {layer.name: layer.layout for layer in layers}
 
     def visit(layer: str, output: Tensor) -> None:
         activations = Activations(maps(output, layouts[layer]), indices)
@@ -74,8 +86,9 @@ def measuring(
 
     def show(pixels: Tensor, images: Tensor) -> None:
         nonlocal indices
-        indices = images
-        observer.run(pixels.to(own).contiguous(memory_format=order))
+        together = images_at_once(layers, pixels.device)
+        for part, indices in zip(torch.split(pixels, together), torch.split(images, together), strict=True):  # noqa: B007 - `visit`
+            observer.run(part.to(own).contiguous(memory_format=order))
 
     with (
         in_order(network, order),
@@ -84,3 +97,10 @@ def measuring(
         Observer(network, tuple(reducers), visit) as observer,
     ):
         yield show
+
+
+def _computed(reducer: Reducer, layer: str) -> Record | Unavailable:
+    try:
+        return reducer.compute(layer)
+    except Unavailable as reason:
+        return reason

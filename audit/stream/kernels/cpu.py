@@ -19,7 +19,8 @@ TYPES = (torch.float32, torch.float16, torch.bfloat16)
 WORTH_SHARING = 2**17
 """Activations; fewer are walked through sooner than another thread wakes up."""
 
-_FIELDS = (torch.float64, torch.float64, torch.float32, torch.float32, torch.int32, torch.int32, torch.int32)
+_FIELDS = ((2, torch.float64), (2, torch.float32), (3, torch.int32))
+"""How many fields of a summary there are of each type, in its order."""
 
 
 def takes(device: torch.device, dtype: torch.dtype) -> bool:
@@ -70,14 +71,14 @@ def _loops() -> ModuleType:
 
 def _summarized(rows: Float[Tensor, "image position unit"]) -> Summary:
     images, _, units = rows.shape
-    fields = [torch.empty(images, units, dtype=kind) for kind in _FIELDS]
+    fields = [torch.empty(count, images, units, dtype=kind) for count, kind in _FIELDS]
     source, arrays, loops = rows.numpy(), tuple(field.numpy() for field in fields), _loops()
 
     def part(first: int, last: int) -> None:
         loops.summarize(source, first, last, arrays)
 
     _share(part, images * -(-units // loops.UNITS), rows.numel())
-    return Summary(*fields, span=loops.SPAN, rows=rows)
+    return Summary(*(field for those in fields for field in those), span=loops.SPAN, rows=rows)
 
 
 def _share(work: Callable[[int, int], None], tasks: int, activations: int) -> None:

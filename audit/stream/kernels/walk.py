@@ -52,7 +52,7 @@ def call_from_memory(typing, values, index):
 @no_type_check
 def summarize(rows, first, last, fields):
     """Fills the fields of a summary for tasks first .. last - 1; a task is a block of up to UNITS units of an image."""
-    mean, squares, minimum, peak, minimum_at, peak_at, positive = fields
+    (mean, squares), (minimum, peak), (minimum_at, peak_at, positive) = fields
     positions, units = rows.shape[1:]
     blocks = (units + UNITS - 1) // UNITS
     sums, state, flat = np.empty(SCRATCH, rows.dtype), np.empty(STATE, np.float64), rows.reshape(-1)
@@ -130,7 +130,7 @@ def _four(flat, place, units, count, sums):
         a, b = flat[place + unit], flat[place + units + unit]
         c, d = flat[place + TWO * units + unit], flat[place + THREE * units + unit]
         pivot = sums[PIVOT + unit]
-        sums[ABOVE + unit] += (_above(a) + _above(b)) + (_above(c) + _above(d))
+        sums[ABOVE + unit] = _counted(d, _counted(c, _counted(b, _counted(a, sums[ABOVE + unit]))))
         sums[LOW + unit] = _lower(sums[LOW + unit], _lower(_lower(a, b), _lower(c, d)))
         sums[HIGH + unit] = _higher(sums[HIGH + unit], _higher(_higher(a, b), _higher(c, d)))
         a, b, c, d = a - pivot, b - pivot, c - pivot, d - pivot
@@ -143,7 +143,7 @@ def _four(flat, place, units, count, sums):
 def _one(flat, place, count, sums):
     for unit in range(count):
         a = flat[place + unit]
-        sums[ABOVE + unit] += _above(a)
+        sums[ABOVE + unit] = _counted(a, sums[ABOVE + unit])
         sums[LOW + unit], sums[HIGH + unit] = _lower(sums[LOW + unit], a), _higher(sums[HIGH + unit], a)
         a -= sums[PIVOT + unit]
         sums[SUM + unit] += a
@@ -211,5 +211,5 @@ def _higher(one, other):
 
 @machine
 @no_type_check
-def _above(value):
-    return np.float32(1) if value > 0 else np.float32(0)
+def _counted(value, count):
+    return count + np.float32(1) if value > 0 else count
