@@ -83,7 +83,7 @@ def _chart(rows: Sequence[dict[str, Any]]) -> Any:
     import altair as alt
 
     names = list(dict.fromkeys(row["unit"] for row in rows))
-    header = alt.Header(labelAngle=0, labelAlign="left", labelColor="currentColor", labelFontSize=11)
+    header = alt.Header(labelAngle=0, labelAlign="left", labelColor="currentColor", labelFontSize=11, labelPadding=12)
     return (
         alt.Chart(alt.InlineData(list(rows)))
         .mark_area(color=BLUE, opacity=0.75, interpolate="monotone")
