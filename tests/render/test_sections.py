@@ -16,6 +16,7 @@ from audit.render.pages.paper import paper_section
 from audit.render.pages.pictures import pictures_section
 from audit.render.pages.weights import weights_section
 from audit.render.sprites import for_print
+from audit.render.templates import environment
 from audit.render.wording import DASH, MINUS
 
 
@@ -209,3 +210,17 @@ def test_a_layer_shows_the_distributions_of_its_activation_function(report: Repo
     assert drawn["conv1"] is not None
     assert "of relu1 are" in drawn["conv1"].title
     assert drawn["fc"] is None
+
+
+def test_a_long_table_is_cut_on_paper_and_whole_on_the_screen(shown: ReportPage) -> None:
+    assert shown.weights is not None
+    rows = tuple((f"tensor {row}", *shown.weights.grids[0].rows[0][1:]) for row in range(100))
+    section = dataclasses.replace(shown.weights, grids=(dataclasses.replace(shown.weights.grids[0], rows=rows),))
+    page = dataclasses.replace(shown, weights=section)
+    paper, screen = (
+        environment().get_template(name).render(page=page, version="0") for name in ("report-pdf.html", "report.html")
+    )
+    assert "tensor 59" in paper
+    assert "tensor 60" not in paper
+    assert "40 more rows are in report.html" in paper
+    assert "tensor 99" in screen
