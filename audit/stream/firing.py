@@ -18,11 +18,10 @@ class Firing:
         self.firing_positions: Int[Tensor, " unit"] | int = 0
 
     def update(self, batch: Activations) -> None:
-        summary = batch.summary
-        self.images += len(summary.peak)
-        self.positions += len(summary.peak) * batch.positions
-        self.firing_images = self.firing_images + (summary.positive > 0).sum(dim=0)
-        self.firing_positions = self.firing_positions + summary.positive.sum(dim=0)
+        self.images += len(batch.maps)
+        self.positions += len(batch.maps) * batch.positions
+        self.firing_images = self.firing_images + batch.totals.firing
+        self.firing_positions = self.firing_positions + batch.totals.positive
 
     def merge(self, other: "Firing") -> None:
         self.images += other.images

@@ -20,13 +20,10 @@ class Moments:
         self.non_finite: Int[Tensor, " unit"]
 
     def update(self, batch: Activations) -> None:
-        part, summary = Moments(), batch.summary
-        means = summary.mean
-        part.count = len(means) * batch.positions
-        variance, part.mean = torch.var_mean(means, dim=0, correction=0)
-        part.squares = summary.squares.sum(dim=0).add(variance, alpha=part.count)
-        part.minimum, part.maximum = summary.minimum.amin(dim=0), summary.peak.amax(dim=0)
-        part.non_finite = (~means.isfinite()).sum(dim=0)
+        part, totals = Moments(), batch.totals
+        part.count = len(batch.maps) * batch.positions
+        part.mean, part.squares = totals.mean, totals.squares
+        part.minimum, part.maximum, part.non_finite = totals.minimum, totals.maximum, totals.non_finite
         self.merge(part)
 
     def merge(self, other: "Moments") -> None:

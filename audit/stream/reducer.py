@@ -7,8 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from audit.records import Histogram, Numbers, Scalars, Table, TopK
-from audit.stream.kernels import summarize
+from audit.stream.kernels import summarize, total
 from audit.stream.summary import Summary, wide
+from audit.stream.totals import Totals
 
 __all__ = ["Activations", "Record", "Reducer", "wide"]
 
@@ -31,6 +32,11 @@ class Activations:
     def summary(self) -> Summary:
         """Of each unit in each image; nothing is moved to the host, which does not wait for the device."""
         return summarize(self.maps)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Of each unit over all images and positions."""
+        return total(self.summary, self.positions)
 
 
 @runtime_checkable

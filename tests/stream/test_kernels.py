@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.stream import kernels
+from audit.stream import kernels, totals
 from audit.stream.kernels import cpu, cuda, plain
 from audit.stream.kernels.cpu import WORTH_SHARING
 from audit.stream.summary import Summary
@@ -90,6 +90,31 @@ def test_an_image_is_summarized_alike_in_any_company() -> None:
     together, alone = cpu.summarize(maps), cpu.summarize(maps[4:5])
     assert torch.equal(together.mean[4:5], alone.mean)
     assert torch.equal(together.squares[4:5], alone.squares)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_totals_are_those_of_all_images_together(shape: tuple[int, ...]) -> None:
+    maps = unruly(shape, "channels_last")
+    summary, positions = cpu.summarize(maps), shape[2] * shape[3]
+    plain_totals, found = totals.total(summary, positions), cpu.total(summary, positions)
+    everything = maps.transpose(0, 1).flatten(1).double()
+    for by_torch_or_numba in (plain_totals, found):
+        expected = {
+            "mean": everything.mean(dim=1),
+            "squares": everything.var(dim=1, correction=0) * everything.shape[1],
+            "minimum": everything.amin(dim=1),
+            "maximum": everything.amax(dim=1),
+            "non_finite": (~maps.isfinite().flatten(2).all(dim=2)).sum(dim=0),
+            "firing": (maps > 0).flatten(2).any(dim=2).sum(dim=0),
+            "positive": (maps > 0).sum(dim=(0, 2, 3)),
+        }
+        for name, column in expected.items():
+            given, finite = getattr(by_torch_or_numba, name).double(), column.isfinite()
+            if name in ("minimum", "maximum"):
+                torch.testing.assert_close(given, column.double(), rtol=0, atol=0, equal_nan=True)
+            else:  # an infinite mean may end as NaN
+                assert torch.equal(given.isfinite(), finite), name
+                torch.testing.assert_close(given[finite], column[finite].double(), rtol=2e-6, atol=1e-6)
 
 
 def test_without_numba_torch_does_the_work_and_nothing_is_said() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from audit.stream.kept import Kept, nothing
 from audit.stream.summary import Summary
+from audit.stream.totals import Totals
 
 TYPES = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -20,7 +21,8 @@ WORTH_SHARING = 2**17
 """Activations; fewer are walked through sooner than another thread wakes up."""
 
 _FIELDS = ((2, torch.float64), (2, torch.float32), (3, torch.int32))
-"""How many fields of a summary there are of each type, in its order."""
+_TOTALS = ((2, torch.float64), (2, torch.float32), (3, torch.int64))
+"""How many fields of a summary, and of totals, there are of each type, in their order."""
 
 
 def takes(device: torch.device, dtype: torch.dtype) -> bool:
@@ -32,6 +34,15 @@ def summarize(maps: Float[Tensor, "image unit y x"]) -> Summary:
     """The summary; spans are 64 positions. Without a copy where the memory is channels_last."""
     rows = maps.detach().permute(0, 2, 3, 1).flatten(1, 2).to(torch.float32).contiguous()
     return _summarized(rows)
+
+
+def total(summary: Summary, positions: int) -> Totals:
+    """The totals of a batch whose units have so many positions."""
+    units = summary.mean.shape[1]
+    fields = [torch.empty(count, units, dtype=kind) for count, kind in _TOTALS]
+    read = (summary.mean, summary.squares, summary.minimum, summary.peak, summary.positive)
+    _loops().total(tuple(field.numpy() for field in read), positions, tuple(field.numpy() for field in fields))
+    return Totals(*(field for those in fields for field in those))
 
 
 def keep(
@@ -55,6 +66,7 @@ def _works() -> bool:
     try:
         tried = _summarized(torch.zeros(1, 1, 1))
         assert tried.rows is not None
+        total(tried, 1)
         kept = nothing(1, 1, torch.float32, tried.rows.device)
         keep(tried.rows, tried.peak, tried.peak_at, torch.tensor([0]), sign=1, kept=kept)
     except Exception:
