@@ -15,6 +15,7 @@ from audit.data.preprocess import batches, normalized
 from audit.errors import Unavailable
 from audit.model.hooks import Observer
 from audit.model.load import Model
+from audit.model.memory import fast_order, in_order
 from audit.model.outline import maps
 from audit.model.precision import exact_arithmetic, precision
 from audit.records import Table
@@ -47,16 +48,17 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
     flips: list[Tensor] = []
 
     def visit(name: str, value: Tensor) -> None:
-        flat = maps(value, layouts[name]).flatten(1)
+        flat = _in_memory_order(maps(value, layouts[name])).flatten(1)
         copies = flat.reshape(-1, len(SIGMAS), flat.shape[1])
         found[name].parts.append(relative_change(copies))
         if name == output:
             flips.append(_flipped(copies))
 
     chosen = spread(range(len(images)), PICTURES)
-    own = precision(model.network)
+    own, order = precision(model.network), fast_order(model.network)
     title = f"{model.section.name}: noise on {len(chosen)} pictures"
     with (
+        in_order(model.network, order),
         torch.inference_mode(),
         exact_arithmetic(),
         Observer(model.network, names, visit) as observer,
@@ -65,11 +67,16 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
         damages = Damages(len(images), 100)  # they are the pass's to report
         for pixels, part in batches(images, chosen, model.section, max(1, batch // len(SIGMAS)), damages=damages):
             shown = noisy(pixels, part, seed).flatten(0, 1)
-            observer.run(normalized(shown, model.mean, model.std).to(own))
+            observer.run(normalized(shown, model.mean, model.std).to(own, memory_format=order))
             advance(len(part))
     if not flips:
         raise Unavailable("none of the pictures could be shown")
     return _table(found, flips, output)
+
+
+def _in_memory_order(value: Float[Tensor, "image unit y x"]) -> Tensor:
+    """The same numbers in an order that needs no copy where they lie in channels_last; a norm does not mind."""
+    return value if value.is_contiguous() else value.permute(0, 2, 3, 1)
 
 
 def noisy(

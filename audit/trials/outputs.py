@@ -12,6 +12,7 @@ from torch import Tensor
 from audit.errors import Unavailable
 from audit.model.hooks import Observer
 from audit.model.load import Model
+from audit.model.memory import fast_order, in_order
 from audit.model.outline import maps
 from audit.stream.predictions import log_probabilities
 
@@ -60,9 +61,12 @@ def watched(model: Model) -> Iterator[tuple[Observer, list[Tensor]]]:
     last, seen = model.outline.layers[-1], list[Tensor]()
     if last.map_size != (1, 1):
         raise Unavailable(f'the outputs "{last.name}" are maps of {last.map_size}, one number per class is needed')
-    with Observer(
-        model.network, [last.name], lambda _, output: seen.append(maps(output, last.layout).flatten(1))
-    ) as observer:
+    with (
+        in_order(model.network, fast_order(model.network)),
+        Observer(
+            model.network, [last.name], lambda _, output: seen.append(maps(output, last.layout).flatten(1))
+        ) as observer,
+    ):
         yield observer, seen
 
 

@@ -14,6 +14,7 @@ from audit.data.images import Images
 from audit.data.preprocess import batches
 from audit.errors import Unavailable
 from audit.model.load import Model
+from audit.model.memory import fast_order
 from audit.model.precision import exact_arithmetic, precision
 from audit.records import Table
 from audit.trials.outputs import Answers, answered, scores, spread, watched
@@ -126,14 +127,14 @@ def _shown_alike(
 ) -> Shown:
     parts: dict[Way, list[tuple[Tensor, ...]]] = {way: [] for way in alike}
     shown: list[int] = []
-    own = precision(model.network)
+    own, order = precision(model.network), fast_order(model.network)
     with torch.inference_mode(), exact_arithmetic(), watched(model) as (observer, seen):
         damages = Damages(len(images), 100)  # they are the pass's to report
         for host, part in batches(images, indices, alike[0].section, batch, damages=damages):
             pixels = host.to(model.device, non_blocking=True)
             shown += part
             for way in alike:
-                parts[way].append(answered(scores(observer, seen, way.shown(pixels).to(own))))
+                parts[way].append(answered(scores(observer, seen, way.shown(pixels).to(own, memory_format=order))))
                 advance(len(part))
     return {way: _answers(shown, answers) for way, answers in parts.items()}
 
