@@ -133,7 +133,7 @@ def test_options_that_look_like_files_are_no_files(tmp_path: Path) -> None:
 
 
 def test_the_plugin_is_there_where_no_plugin_is_loaded_by_itself(tmp_path: Path) -> None:
-    folder = Folder.of(tmp_path, AUDIT + MODEL + DATA + ONE_LAYER)
+    folder = Folder.of(tmp_path, "checks = []\n" + AUDIT + MODEL + DATA + ONE_LAYER)
     result = folder.run("--report", "elsewhere", "-W", "error", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     assert result.returncode == 0, result.stdout
     assert (tmp_path / "elsewhere" / "demo" / "latest" / "report.html").exists()

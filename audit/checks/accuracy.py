@@ -37,6 +37,11 @@ class Accuracy(Check):
     def judge(self, evidence: Evidence) -> Judgement:
         if self.at_least is None and "claimed_top1" not in evidence.numbers:
             raise NotApplicable("the checkpoint states no accuracy of its own to hold it to; give at_least")
+        answers = evidence.tables.get("predictions")
+        if answers is not None and not (answers.columns["label"] >= 0).any():
+            raise NotApplicable(
+                "no picture has a label: sort them into a folder per class, or let the factory return labels"
+            )
         share = 100 * evidence.number(f"top{self.top}")
         count = int(evidence.number("labelled_images"))
         message = f"top-{self.top} accuracy {share:.2f} % on {count} labelled pictures"

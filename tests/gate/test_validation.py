@@ -78,7 +78,6 @@ WRONG = {
             '11:1: model "demo": there are 1 labels, but ',
             "14:1: batch = 0.5: needs a whole number above 0",
             '19:18: no layer "relo1" in demo; did you mean "relu1"?',
-            '24:1: [[checks]] needs "at_least": ',
             '26:1: no key "at_most" in [[checks]] with check = "accuracy"; did you mean "at_least"?',
         ],
     ),
