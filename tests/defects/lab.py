@@ -248,8 +248,14 @@ def _said(planting: Planting, after: Audited) -> Iterator[str]:
 
 def _new_findings(planting: Planting, made: Planted, before: Verdict, after: Verdict) -> bool:
     known = {(finding.layer, finding.unit) for finding in before.findings}
-    new = [finding for finding in after.findings if (finding.layer, finding.unit) not in known]
+    new = [finding for finding in after.findings if (finding.layer, _was(planting, made, finding)) not in known]
     return any(_at_place(planting, made, finding) for finding in new)
+
+
+def _was(planting: Planting, made: Planted, finding: Finding) -> int | None:
+    """The unit's number in the healthy checkpoint."""
+    moved = made.order and finding.unit is not None and _is_at(planting, finding.layer)
+    return made.order[finding.unit] if moved and finding.unit is not None else finding.unit
 
 
 def _at_place(planting: Planting, made: Planted, finding: Finding) -> bool:

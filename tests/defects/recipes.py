@@ -19,12 +19,16 @@ SILENCE = 10.0
 
 @dataclass(frozen=True)
 class Planted:
-    """What an audit is given: weights, what changes in [[models]], what in the pictures; `units` are those broken."""
+    """What an audit is given: weights, what changes in [[models]], what in the pictures.
+
+    `units` are those broken; unit i of the place is what unit `order[i]` was, where they were moved.
+    """
 
     state: State
     shown: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, Any] = field(default_factory=dict)
     units: tuple[int, ...] = ()
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ def _infinite(recipe: Recipe) -> Planted:
 def _reordered(recipe: Recipe) -> Planted:
     count = len(recipe.state[f"{recipe.place.layer}.weight"])
     order = torch.randperm(count, generator=recipe.random).tolist()
-    return Planted(plant.reordered(recipe.state, recipe.place, order))
+    return Planted(plant.reordered(recipe.state, recipe.place, order), order=tuple(order))
 
 
 # Parts and the whole

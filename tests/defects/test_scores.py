@@ -54,6 +54,15 @@ def test_what_failed_before_finds_nothing_unless_it_is_new_at_the_place():
     assert (there.by, there.findings, there.at_place) == ("named", {"dead-units"}, True)
 
 
+def test_what_failed_before_in_a_unit_that_was_moved_is_not_new():
+    moved = definitions().planting("demo", "reordered", "conv2", 1.0)
+    made = Planted({}, order=(2, 0, 1))
+    before = Audited((accuracy(95.0), verdict("dead-units", layer="relu2", units=(2,))))
+    for unit, found in ((0, False), (1, True)):
+        after = Audited((accuracy(95.0), verdict("dead-units", layer="relu2", units=(unit,))))
+        assert compared(moved, made, before, after).found is found
+
+
 def test_a_check_that_breaks_down_has_found_nothing():
     broken = outcome(KILLED, accuracy(95.0), verdict("dead-units", "error", layer="relu2"))
     assert not broken.found
