@@ -8,11 +8,10 @@ The model and the pictures are the demo's own, the defects mostly those of the l
 import io
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,25 +51,28 @@ WIDTH, TALLEST = 800, 4000
 """Of a page in pixels of CSS, 96 to the inch; what is not needed of the height is cut off."""
 
 MARGIN = 12
-COLOURS = 64
+COLOURS = 128
 """Of the palette of a picture."""
+
+DARK = 0.03
+"""Of their brightness: pictures that are far too dark."""
 
 Plant = Callable[[Healthy], Planted]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """How a check is made to fire: what is planted, the layer whose item is drawn (None: the model's), more of the file.
+    """How a check is made to fire: what is planted, the layer whose item is drawn (None: the model's), more audit.toml.
 
-    `write` puts files beside audit.toml, `shows` are titles of charts and tables of the report that stand below the
-    item, and `analysis` one whose pictures do.
+    `write` puts files beside it, `shows` are titles of charts and tables of the report that stand below the item, and
+    `analysis` is one whose pictures do.
     """
 
     planted: Plant
     layer: str | None = None
     file: str = ""
     write: Callable[[Healthy, Path], None] | None = None
-    shows: frozenset[str] = field(default_factory=frozenset)
+    shows: tuple[str, ...] = ()
     analysis: str = ""
     pictures: int = PICTURES
 
@@ -91,7 +93,7 @@ def main(names: Sequence[str]) -> None:
 
 
 def report(name: str, scene: Scene, folder: Path) -> Report:
-    """The report of an audit of what the scene plants, with the one item of the check; ValueError if it is no failure."""
+    """The report of an audit of what the scene plants, with the check's one item; ValueError if it does not fail."""
     whole = healthy("demo")
     whole = replace(whole, subject=replace(whole.subject, pictures=scene.pictures), known={})
     file = write_audit(folder, whole, scene.planted(whole))
@@ -143,39 +145,38 @@ main {{ max-width: none; padding: 0 }}
 table {{ font-size: .76rem; line-height: 1.3 }}
 th, td {{ padding-top: .25rem; padding-bottom: .25rem }}
 .bar, .skip, #verdict, #model, #layers, #paper, #weights, #tables, #provenance {{ display: none }}
-h2, #shown > .lead, #units > .lead, .layer > h3, .chips, .methods, .stats, .captions, .close, figcaption span {{ display: none }}
+h2, #shown > .lead, #units > .lead, .layer > h3, .panel h5, .panel figcaption, .close {{ display: none }}
+.chips, .methods, .stats, .captions {{ display: none }}
 .charts, .layer, .panels, .blocks {{ display: block; margin: 0 }}
 .chart, .grid {{ margin: 1.4rem 0 0 }}
 .unit {{ display: inline-block; border: 0; margin: .8rem .5rem 0 0; padding: 0 }}
 .unit h4 {{ font-size: .75rem; font-weight: 400 }}
 .panel {{ width: 64px; min-width: 0; margin: 0 }}
-.panel h5 {{ display: none }}
 """
 
 
-def drawn(report: Report, shows: Iterable[str]) -> bytes:
-    """The report's page with nothing but its item, the charts and tables of these titles and pictures of units, as PNG."""
-    page = _reduced(build(report, for_screen(1)), frozenset(shows))
+def drawn(report: Report, shows: Sequence[str]) -> bytes:
+    """A PNG of the report's page: its item, the charts and tables of these titles, and the pictures of units."""
+    page = _reduced(build(report, for_screen(1)), shows)
     text = environment().get_template("report.html").render(page=page, version=__version__)
-    return _png(_cropped(_pixels(text.replace("</style>", f"{STYLE}</style>", 1))))
+    page_drawn = _cropped(_pixels(text.replace("</style>", f"{STYLE}</style>", 1)))
+    return _png(page_drawn, Image.Quantize.MEDIANCUT if report.pictures else Image.Quantize.MAXCOVERAGE)
 
 
-def _reduced(page: ReportPage, shows: frozenset[str]) -> ReportPage:
+def _reduced(page: ReportPage, shows: Sequence[str]) -> ReportPage:
     """Charts and tables of these titles in one section; LookupError if the report lacks one."""
-    sections = [part for part in (page.pictures, page.paper, page.weights) if part is not None]
-    charts = [*page.charts, *(chart for part in sections for chart in part.charts)]
-    grids = [grid for part in sections if isinstance(part, Section) for grid in part.grids]
-    if missing := shows - {each.title for each in (*charts, *grids)}:
-        raise LookupError(f"the report lacks {missing}; it has {[each.title for each in (*charts, *grids)]}")
-    shown = Section(
-        "shown",
-        "shown",
-        "",
-        "",
-        tuple(chart for chart in charts if chart.title in shows),
-        tuple(replace(grid, folded=False) for grid in grids if grid.title in shows),
-    )
-    return replace(page, pictures=shown)
+    charts = [
+        *page.charts,
+        *(page.pictures.charts if page.pictures else ()),
+        *(page.paper.charts if page.paper else ()),
+    ]
+    grids = list(page.pictures.grids if page.pictures else ())
+    titles = [*(chart.title for chart in charts), *(grid.title for grid in grids)]
+    if missing := set(shows) - set(titles):
+        raise LookupError(f"the report lacks {', '.join(missing)}; it has {', '.join(titles)}")
+    drawn = tuple(chart for chart in charts if chart.title in shows)
+    listed = tuple(replace(grid, folded=False) for grid in grids if grid.title in shows)
+    return replace(page, pictures=Section("shown", "shown", "", "", drawn, listed))
 
 
 def _pixels(text: str) -> UInt8[np.ndarray, "y x 3"]:
@@ -183,7 +184,7 @@ def _pixels(text: str) -> UInt8[np.ndarray, "y x 3"]:
     import pymupdf
     from weasyprint import HTML
 
-    with pymupdf.open(stream=HTML(string=text).write_pdf()) as document:
+    with pymupdf.open(stream=HTML(string=text).write_pdf()) as document:  # type: ignore[no-untyped-call]
         pixels = document[0].get_pixmap(dpi=96, alpha=False)
     return np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.width, 3)
 
@@ -194,9 +195,10 @@ def _cropped(page: UInt8[np.ndarray, "y x 3"]) -> UInt8[np.ndarray, "y x 3"]:
     return page[: inked[-1] + 1 + MARGIN]
 
 
-def _png(pixels: UInt8[np.ndarray, "y x 3"]) -> bytes:
+def _png(pixels: UInt8[np.ndarray, "y x 3"], method: Image.Quantize) -> bytes:
+    """With a palette: max coverage keeps the colours of thin lines, median cut those of areas beside noise."""
     file = io.BytesIO()
-    picture = Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE)
+    picture = Image.fromarray(pixels).quantize(COLOURS, method, dither=Image.Dither.NONE)
     picture.save(file, "PNG", optimize=True)
     return file.getvalue()
 
@@ -217,6 +219,13 @@ def deaf_to_detail(whole: Healthy) -> Planted:
     frequency = describe(whole.state["conv1.weight"].numpy())["frequency"]
     high = np.flatnonzero(frequency > np.median(frequency)).tolist()
     return Planted(plant.louder(whole.state, place, high, 1 / 60))
+
+
+def stretched(whole: Healthy) -> Planted:
+    """Pictures that are far too dark, stretched to what the network expects: their noise is stretched with them."""
+    mean, std = (np.asarray(value).mean() * DARK for value in (whole.section.mean, whole.section.std))
+    darkened = {"defect": "darkened", "strength": DARK, "seed": 0}
+    return Planted(whole.state, shown={"mean": float(mean), "std": float(std)}, pictures=darkened)
 
 
 def stale_statistics(whole: Healthy) -> Planted:
@@ -288,27 +297,25 @@ SCENES: Mapping[str, Scene] = {
     "accuracy": Scene(
         lab("darkened", "", 0.15),
         file=section("[[checks]]", check="accuracy", at_least=90.0),
-        shows=frozenset({"Labels that are confused most"}),
+        shows=("Labels that are confused most",),
     ),
     "always-on": Scene(lab("always-on", "conv2", 3.0), "relu2"),
-    "attributes": Scene(lab("bgr", "", "blue, green, red"), shows=frozenset({"Are some kinds of pictures harder?"})),
-    "calibration": Scene(lab("blurred", "", 3.0), shows=frozenset({"Is it right as often as it is sure?"})),
+    "attributes": Scene(lab("bgr", "", "blue, green, red"), shows=("Are some kinds of pictures harder?",)),
+    "calibration": Scene(lab("blurred", "", 3.0), shows=("Is it right as often as it is sure?",)),
     "constant-units": Scene(lab("constant", "conv2", 4), "relu2"),
     "dead-units": Scene(lab("killed", "conv2", 4), "relu2", pictures=500),
     "degenerate-weights": Scene(lab("zeroed", "conv1", 4)),
     "dominated-layer": Scene(lab("dominated", "conv2", 100), "relu2"),
     "duplicate-units": Scene(lab("duplicated", "conv2", 4), "relu2"),
-    "frequency-bias": Scene(deaf_to_detail, "conv1", shows=frozenset({"Do low frequencies fire more?"})),
+    "frequency-bias": Scene(deaf_to_detail, "conv1", shows=("Do low frequencies fire more?",)),
     "half-precision": Scene(lab("half-overflow", "conv2", 1e5)),
     "human-agreement": Scene(
         lab("labels-permuted", "", "two swapped"),
         file=section("[[checks]]", check="human-agreement", labels="people.csv", at_least=90.0),
         write=ask_people,
     ),
-    "label-permutation": Scene(
-        lab("labels-permuted", "", "two swapped"), shows=frozenset({"Labels that are confused most"})
-    ),
-    "noise-sensitivity": Scene(lab("stale", "", 0.6), shows=frozenset({"Answers that noise changes"})),
+    "label-permutation": Scene(lab("labels-permuted", "", "two swapped"), shows=("Labels that are confused most",)),
+    "noise-sensitivity": Scene(stretched, shows=("How far does noise move the layers?", "Answers that noise changes")),
     "noisy-filters": Scene(
         lab("not-loaded", "first", 1.0),
         "conv1",
@@ -318,9 +325,7 @@ SCENES: Mapping[str, Scene] = {
     ),
     "non-finite": Scene(lab("not-a-number", "conv2", 1)),
     "normalisation-drift": Scene(stale_statistics),
-    "preprocessing": Scene(
-        lab("bgr", "", "blue, green, red"), shows=frozenset({"The same pictures, shown otherwise"})
-    ),
+    "preprocessing": Scene(lab("bgr", "", "blue, green, red"), shows=("The same pictures, shown otherwise",)),
     "rare-units": Scene(lab("rare", "conv2", 0.004), "relu2", pictures=500),
     "reinitialised-layers": Scene(lab("not-loaded", "last", 1.0)),
     "saturated-units": Scene(stuck_at_six, "relu2"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from audit import registry
@@ -57,6 +58,18 @@ def test_every_check_has_a_page_with_all_of_its_options(name):
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{option}` |")]
         default = row.split("|")[3].strip()
         assert default == "required" if field.is_required() else default == as_written(field.default, default), option
+
+
+@pytest.mark.parametrize("name", registry.names("check"))
+def test_every_check_s_page_shows_a_picture_of_it_firing(name):
+    ((said, shown),) = re.findall(r"^!\[(.+)\]\((.+)\)$", page(f"docs/checks/{name}.md"), re.MULTILINE)
+    assert shown == f"{name}.png"
+    assert said.startswith(f"The {name} item ")
+    with Image.open(ROOT / "docs" / "checks" / shown) as picture:
+        picture.load()
+        assert picture.format == "PNG"
+        assert picture.width == 800
+        assert len({colour for _, colour in picture.convert("RGB").getcolors(2**24)}) > 10
 
 
 def as_written(value: object, like: str) -> str:
