@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -29,23 +29,33 @@ from audit.errors import SectionError, Unavailable
 from audit.events import Silence
 from audit.model.load import Model, load
 from audit.records import Layer, Scalars, TopK
-from audit.stream import statistics
-from audit.stream.reducer import Record
+from audit.stream.correlation import Correlation
+from audit.stream.firing import Firing
+from audit.stream.histogram import Distribution
+from audit.stream.maps import Maps
+from audit.stream.moments import Moments
+from audit.stream.reducer import Record, Reducer
+from audit.stream.strongest import Strongest, Weakest
 from audit.stream.sweep import sweep
 
 BATCH, KEPT = 2, 9
 COLUMNS = ("mean", "std", "min", "max", "share_of_images", "share_of_positions")
+MORE: dict[str, Callable[[], Reducer]] = {
+    "maps": Maps,
+    "distributions": Distribution,
+    "correlations": Correlation,
+}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one builder: `seconds` of the outline and of the pass, `problem` empty if all went well."""
+    """What became of one builder: seconds of loading and outline, and of the pass; no `problem` if all went well."""
 
     name: str
     size: int = 0
     layers: int = 0
     units: int = 0
-    outline: float = 0.0
+    load: float = 0.0
     seconds: float = 0.0
     problem: str = ""
 
@@ -74,7 +84,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--only", default="*", help="builders whose names match")
     parser.add_argument("--pictures", type=int, default=3)
     parser.add_argument(
-        "--statistics", nargs="*", default=["maps", "distributions"], metavar="NAME", help="beside activations"
+        "--statistics", nargs="*", default=["maps", "distributions"], choices=MORE, help="beside activations"
     )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -106,18 +116,17 @@ def measured(name: str, pictures: int, chosen: Sequence[str]) -> Outcome:
     begun = perf_counter()
     model, size = loaded(name)
     found = perf_counter()
-    asked = statistics.Asked({}, 0, KEPT)
-    reducers = {
-        layer.name: [
-            reducer for statistic in ("activations", *chosen) for reducer in getattr(statistics, statistic)(asked)
-        ]
-        for layer in model.outline.layers
-    }
+    reducers = {layer.name: fresh(chosen) for layer in model.outline.layers}
     records = sweep(model, Made(Noise(pictures, size)), reducers, BATCH, Silence())
     passed = perf_counter()
     layers = model.outline.layers
     units = sum(layer.units for layer in layers)
     return Outcome(name, size, len(layers), units, found - begun, passed - found, problem(model, records))
+
+
+def fresh(chosen: Sequence[str]) -> list[Reducer]:
+    """The reducers of one layer."""
+    return [Moments(), Firing(), Strongest(KEPT), Weakest(KEPT), *(MORE[name]() for name in chosen)]
 
 
 def loaded(name: str) -> tuple[Model, int]:
@@ -171,7 +180,7 @@ def complete(layer: Layer, records: Sequence[Record | Unavailable]) -> bool:
 def rows(outcome: Outcome) -> list[dict[str, object]]:
     """Name, value, unit; `ok` is 1 or 0."""
     numbers = [("layers", outcome.layers, ""), ("units", outcome.units, "")]
-    seconds = [("outline", outcome.outline, "s"), ("pass", outcome.seconds, "s")]
+    seconds = [("load", outcome.load, "s"), ("pass", outcome.seconds, "s")]
     ok = [("ok", int(not outcome.problem), "")]
     return [
         {"name": f"{outcome.name}/{what}", "value": value, "unit": unit} for what, value, unit in numbers + seconds + ok
@@ -179,9 +188,9 @@ def rows(outcome: Outcome) -> list[dict[str, object]]:
 
 
 def show(outcomes: Sequence[Outcome]) -> None:
-    table = Table("builder", "input", "layers", "units", "outline, s", "pass, s", "result")
+    table = Table("builder", "input", "layers", "units", "load, s", "pass, s", "result")
     for outcome in outcomes:
-        timing = (f"{outcome.outline:.1f}", f"{outcome.seconds:.1f}")
+        timing = (f"{outcome.load:.1f}", f"{outcome.seconds:.1f}")
         numbers = map(str, (outcome.size, outcome.layers, outcome.units))
         table.add_row(outcome.name, *numbers, *timing, outcome.problem or "ok")
     Console(width=None if sys.stdout.isatty() else 160).print(table)
