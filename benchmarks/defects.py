@@ -1,7 +1,7 @@
 """The defect lab: plants the defects of tests/defects/defects.toml in healthy checkpoints, runs the default audit on
 each, and prints which are found, by which check, what they cost, and where the audit cries wolf.
 
-    python benchmarks/defects.py [--models demo resnet20] [--kinds killed bgr] [--jobs 2] [--json FILE]
+    python benchmarks/defects.py [--models demo resnet20] [--kinds killed bgr] [--one-of-each] [--jobs 2] [--json FILE]
                                  [--weightwatcher PYTHON] [--deepchecks PYTHON]
 
 The resnets and SqueezeNet need DEEPVIS_DATA. The peers run in Python environments of their own. Exits 1 where a defect
@@ -40,6 +40,9 @@ def main() -> None:
     options = parsed()
     kinds = frozenset(options.kinds) if options.kinds else None
     plantings = [planting for model in options.models for planting in definitions().plantings(model, kinds)]
+    if options.one_of_each:
+        first = {(planting.subject.name, planting.defect.kind): planting for planting in reversed(plantings)}
+        plantings = [planting for planting in plantings if planting in first.values()]
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         references, outcomes, impossible = tried(plantings, options.models, folder, options.jobs)
@@ -64,6 +67,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=known.subjects, default=here, metavar="MODEL", help=str(here))
     kinds = [defect.kind for defect in known.defects]
     parser.add_argument("--kinds", nargs="+", choices=kinds, metavar="KIND", help=", ".join(kinds))
+    parser.add_argument("--one-of-each", action="store_true", help="of each kind only its first place and strength")
     parser.add_argument("--jobs", type=int, choices=(1, 2), default=1, help="processes of one thread each")
     parser.add_argument("--json", type=Path)
     for name in PEERS:
