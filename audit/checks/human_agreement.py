@@ -117,7 +117,7 @@ def _message(
     label, rank = every.label[chosen][known], every.rank[chosen][known]
     hits = [every.label[opinion.picture] in opinion.guesses[:GUESSES] for opinion in told]
     return (
-        f"{message}; against the labels of {int(known.sum())} of them people err on "
+        f"{message}; against the labels of the pictures people err on "
         f"{(people[known] != label).mean():.1%} and the model on {(rank != 0).mean():.1%}, with five guesses on "
         f"{1 - np.array(hits)[known].mean():.1%} and {(rank >= GUESSES).mean():.1%}"
     )

@@ -73,7 +73,7 @@ def _findings(table: Table, here: np.ndarray) -> tuple[Finding, ...]:
     layers, change = table.columns["layer"][here], table.columns["change"][here]
     with np.errstate(divide="ignore", invalid="ignore"):  # a layer that did not move has no growth
         growth = change[1:] / change[:-1]
-    worst = [place for place in np.argsort(-growth) if growth[place] > 1][:5]
+    worst = [place for place in np.argsort(-growth) if growth[place] > 1.05][:5]
     return tuple(
         Finding(str(layers[place + 1]), None, f"noise grows {growth[place]:.2g} times", float(growth[place]))
         for place in worst
