@@ -49,6 +49,7 @@ class Subject:
     first: str
     true_findings: frozenset[str]
     silent: Mapping[str, tuple[int, ...]]
+    weightless: Mapping[str, tuple[int, ...]]
     places: Mapping[str, Place]
     parts: Mapping[str, tuple[str, ...]]
     norms: Mapping[str, tuple[str, ...]]
@@ -152,6 +153,7 @@ def _subject(name: str, table: Mapping[str, Any]) -> Subject:
         name=name,
         true_findings=frozenset(table["true_findings"]),
         silent=_tuples(table.get("silent", {})),
+        weightless=_tuples(table.get("weightless", {})),
         places=places,
         parts=_tuples(table["parts"]),
         norms=_tuples(table.get("norms", {})),

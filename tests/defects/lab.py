@@ -20,7 +20,6 @@ FILE = "audit.toml"
 BAR = "accuracy"
 """The check that knows how accurate the healthy checkpoint is, as its owner would have set it."""
 
-OF_SILENCE = ("dead-units", "rare-units")
 LAST_RELU = ".relu#2"
 """A residual block's second ReLU is its output: defects.toml names the block."""
 
@@ -222,14 +221,13 @@ def _with_bar(prepared: Prepared, at_least: float) -> Prepared:
 
 def _is_so(whole: Healthy, verdict: Verdict) -> bool:
     """Whether a check of the healthy model fails for something that is truly there."""
-    silent = whole.subject.silent
-    of_silence = verdict.item.task in OF_SILENCE and bool(verdict.findings)
-    return verdict.item.task in whole.subject.true_findings or (
-        of_silence
-        and all(
-            finding.unit in silent.get(str(finding.layer).removesuffix(LAST_RELU), ()) for finding in verdict.findings
-        )
+    subject, task = whole.subject, verdict.item.task
+    so = {"dead-units": subject.silent, "rare-units": subject.silent, "constant-units": subject.weightless}.get(
+        task, {}
     )
+    units = [(str(finding.layer).removesuffix(LAST_RELU), finding.unit) for finding in verdict.findings]
+    true_units = bool(units) and all(unit in so.get(layer, ()) for layer, unit in units)
+    return task in subject.true_findings or true_units
 
 
 def _alarm(verdict: Verdict) -> Alarm:

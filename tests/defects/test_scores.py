@@ -115,6 +115,17 @@ def test_silence_is_excused_in_the_units_that_are_silent_and_in_no_other():
     assert false_alarms(whole, Audited((verdict("dead-units", layer="layer3.0"),)))
 
 
+@pytest.mark.data
+def test_a_unit_without_weights_is_constant_and_the_file_says_so():
+    whole = healthy("squeezenet")
+    for name, units in whole.subject.weightless.items():
+        layer = name.removesuffix("_activation")
+        assert all(not whole.state[f"{layer}.weight"][unit].any() for unit in units)
+        assert (whole.state[f"{layer}.bias"][list(units)] > 0).all()
+        assert not false_alarms(whole, Audited((verdict("constant-units", layer=name, units=units),)))
+        assert false_alarms(whole, Audited((verdict("constant-units", layer=name, units=(*units, 20)),)))
+
+
 def test_the_rows_are_rates_of_each_kind_and_model():
     found = outcome(KILLED, accuracy(95.0), verdict("dead-units", layer="relu2", units=(7,)))
     missed = outcome(KILLED, accuracy(95.0))
