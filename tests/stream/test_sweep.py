@@ -1,13 +1,14 @@
 """The pass: in which parts a batch goes through the network, and that nothing depends on them."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from audit.model.outline import outline
 from audit.stream import sweep
 from audit.stream.moments import Moments
-from audit.stream.reducer import Reducer
+from audit.stream.reducer import Activations, Reducer
 from audit.stream.strongest import Strongest
 from audit.stream.sweep import images_at_once, measuring
 
@@ -34,7 +35,7 @@ def _columns(record: object) -> list[np.ndarray]:
     return [column for column in named.values() if isinstance(column, np.ndarray)]
 
 
-def test_a_batch_in_parts_measures_what_it_does_at_once(monkeypatch) -> None:
+def test_a_batch_in_parts_measures_what_it_does_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = torch.randn(11, *SHAPE, generator=torch.Generator().manual_seed(1))
     at_once = records(pictures)
     monkeypatch.setattr(sweep, "AT_ONCE", {"cpu": 4 * 8 * 10 * 8})
@@ -45,16 +46,16 @@ def test_a_batch_in_parts_measures_what_it_does_at_once(monkeypatch) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 
 
-def test_at_least_one_image_goes_through_however_large_it_is(monkeypatch) -> None:
+def test_at_least_one_image_goes_through_however_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "AT_ONCE", {"cpu": 1})
     assert images_at_once(outline(network(), SHAPE).layers, CPU) == 1
 
 
 def test_the_network_is_measured_in_channels_last_and_left_as_it_was() -> None:
-    chosen, seen = network(), []
+    chosen, seen = network(), list[bool]()
 
-    class Order:
-        def update(self, batch) -> None:
+    class Order(Moments):
+        def update(self, batch: Activations) -> None:
             seen.append(batch.maps.is_contiguous(memory_format=torch.channels_last))
 
     before = [(weight.data_ptr(), weight.stride()) for weight in chosen.parameters()]
