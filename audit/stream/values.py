@@ -22,7 +22,7 @@ def counts(values: Float[np.ndarray, " value"]) -> dict[str, float]:
     numbers = ordered[: np.searchsorted(ordered, np.nan)]
     negative, positive = numbers[: np.searchsorted(numbers, 0)], numbers[np.searchsorted(numbers, 0, "right") :]
     often = max(_longest_run(negative), _longest_run(positive))
-    infinite = _up_to(negative, -np.inf) + positive.size - _up_to(positive, np.finfo(values.dtype).max)
+    infinite = _up_to(negative, -np.inf) + positive.size - _up_to(positive, float(np.finfo(values.dtype).max))
     tiny, small = (
         negative.size - _up_to(negative, -most, "left") + _up_to(positive, most) for most in (SUBNORMAL, VANISHES)
     )
