@@ -23,7 +23,7 @@ from audit.model.precision import exact_arithmetic, precision
 from audit.records import Layer
 from audit.stream.reducer import Activations, Record, Reducer
 
-AT_ONCE = {"cpu": 12 * 2**20}
+AT_ONCE = {"cpu": 5 * 2**20}
 """Activations of the largest layer that are made at once: on a CPU few, so that they are still in the cache when the
 next layer, and the measurement, read them. With fewer, threads meet too often where other programs keep cores busy."""
 
