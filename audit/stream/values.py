@@ -29,7 +29,7 @@ def counts(values: Float[np.ndarray, " value"]) -> dict[str, float]:
     return {
         "count": float(values.size),
         "zeros": float(numbers.size - negative.size - positive.size),
-        "ones": float(_up_to(positive, 1) - _up_to(positive, 1, "left")),
+        "ones": float(_up_to(positive, 1.0) - _up_to(positive, 1.0, "left")),
         "distinct": float((numbers[1:] != numbers[:-1]).sum() + bool(numbers.size) + (numbers.size < values.size)),
         "repeated": often / values.size if often > 1 else 0.0,
         "not_finite": float(values.size - numbers.size + infinite),
