@@ -86,7 +86,7 @@ def _strongest(filter_: Filter, count: int) -> list[int | None]:
     return list(np.argsort(-np.abs(filter_).sum(axis=(1, 2)), kind="stable")[:count].tolist())
 
 
-def _tile(filter_: Filter, channel: int | None) -> UInt8[np.ndarray, "y x 3"]:
+def _tile(filter_: Filter, channel: int | None) -> UInt8[np.ndarray, "tall wide 3"]:
     """One channel of a filter, or all in colour, by the filter's largest magnitude; gray if that is not finite."""
     chosen = slice(None) if channel is None else slice(channel, channel + 1)
     if np.isfinite(filter_).all():

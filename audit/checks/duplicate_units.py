@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from pydantic import Field
 
 from audit.checks.evidence import Check, Evidence, Need, Place
@@ -70,7 +70,7 @@ def _originals(nearest: Int[np.ndarray, " unit"], alike: Bool[np.ndarray, " unit
     return {int(unit): int(group[unit]) for unit in np.flatnonzero(group != np.arange(len(group)))}
 
 
-def _copied(evidence: Evidence, unit: int, original: int, correlation: Float[np.ndarray, ""]) -> Finding:
+def _copied(evidence: Evidence, unit: int, original: int, correlation: float) -> Finding:
     return Finding(evidence.place, unit, f"alike unit {original} (correlation {correlation:+.4f})", float(correlation))
 
 

@@ -18,7 +18,7 @@ class NonFinite(Check):
 
     def judge(self, evidence: Evidence) -> Judgement:
         findings = [*_of_weights(evidence), *_of_units(evidence)]
-        weights = sum(finding.measured for finding in findings if finding.unit is None)
+        weights = sum((finding.measured for finding in findings if finding.unit is None), 0.0)
         message = _message(findings, weights, len(evidence.layers))
         return Judgement(float(len(findings)), 0.0, "at most", "", message, tuple(findings))
 

@@ -24,6 +24,7 @@ Shorter trained filters often look uniform.
 """
 
 Filters = Float[np.ndarray, "filter channel *position"]
+Part = Float[np.ndarray, "some_filter some_channel *position"]
 
 
 def sample(values: Float[np.ndarray, "..."], seed: int) -> Float[np.ndarray, " value"]:
@@ -87,7 +88,7 @@ def exchangeable_p(filters: Filters) -> float:
     return min(1.0, min(known) * len(known)) if known else float("nan")
 
 
-def part_of(filters: Filters) -> Filters:
+def part_of(filters: Filters) -> Part:
     """At most `FILTERS` filters and `INPUTS` weights of each, evenly spaced, float64."""
     positions = math.prod(filters.shape[2:])
     few = filters[_spaced(len(filters), FILTERS)][:, _spaced(filters.shape[1], max(1, INPUTS // positions))]
@@ -116,7 +117,7 @@ def _look_uniform(filters: Filters, chance: float = 0.01) -> Bool[np.ndarray, " 
     return np.asarray(_uniform_ps(rows[:, _spaced(rows.shape[1], 512)].astype(np.float64)) > chance)
 
 
-def _of_one_bound(filters: Filters, bound: float | None) -> Filters:
+def _of_one_bound(filters: Filters, bound: float | None) -> Part:
     """Those whose largest weight is near the bound, or near their median one if it is not known.
 
     The largest of n uniform weights is within 7/n of the bound but once in a thousand times.

@@ -15,7 +15,7 @@ RELU = Layer("relu1", "ReLU", (4, 8, 8), 0, True, "relu1", None)
 
 
 def shown(layer: Layer, low: list[float], high: list[float], at_max: list[float], images: int = 500) -> Evidence:
-    columns = {"min": np.array(low), "max": np.array(high), "share_at_max": np.array(at_max)}
+    columns = {"min": np.array(low, float), "max": np.array(high, float), "share_at_max": np.array(at_max, float)}
     return Evidence(Outline((3, 32, 32), (layer,)), images, layer, columns)
 
 

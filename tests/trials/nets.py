@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from audit import events
 from audit.config import ModelSection
 from audit.data.damage import PictureError
+from audit.data.source import SILENCE, fingerprint_of
 from audit.demo.generator import CLASSES, pictures
 from audit.demo.network import trained
 from audit.model.load import Model
@@ -40,6 +42,12 @@ class Pictures:
 
     def columns(self) -> dict:
         return {}
+
+    def digest(self, index: int) -> bytes:
+        return bytes([index])
+
+    def fingerprint(self, listener: events.Listener = SILENCE) -> str:
+        return fingerprint_of(self, listener)
 
 
 def model(network: nn.Module, sides: tuple[int, int, int], mean: float = 0.0, std: float = 1.0, **more) -> Model:
