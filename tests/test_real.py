@@ -170,7 +170,8 @@ def test_statistics_are_those_of_a_float64_loop(squeezenet: Report, photographs:
     np.testing.assert_allclose(found["min"], plain.low, rtol=1e-5, atol=1e-6 * scale)
     np.testing.assert_allclose(found["max"], peak, rtol=1e-5, atol=1e-6 * scale)
     # rounding may move a few of the millions of activations across zero
-    np.testing.assert_allclose(found["share_of_positions"], plain.above / plain.count, rtol=1e-4, atol=1e-6)
+    near = 3 / plain.count  # positions so near zero that the order of a sum decides
+    np.testing.assert_allclose(found["share_of_positions"], plain.above / plain.count, rtol=1e-4, atol=near)
     shares = (np.array(plain.peaks) > 0).mean(axis=0)
     np.testing.assert_allclose(found["share_of_images"], shares, atol=1 / 500 + 1e-9)
     assert (found["non_finite"] == 0).all()
