@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -140,6 +141,7 @@ class Folder:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
+                preexec_fn=_interruptible,
             )
 
     def results(self, model: str = "demo", reports: str = "reports") -> dict[str, Any]:
@@ -187,3 +189,8 @@ def ended(command: list[str], cwd: Path, pdf: bool = False, **variables: str) ->
         check=False,
         timeout=300,
     )
+
+
+def _interruptible() -> None:
+    """A shell's background jobs ignore the interrupt key, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
