@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -109,6 +108,14 @@ IDS = [
 """Of its items, in the order of their evaluation."""
 
 
+INTERRUPTIBLE = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Runs a program; a shell's background jobs ignore the interrupt key, and so would their children."""
+
+
 @dataclass(frozen=True)
 class Folder:
     """A folder with an audit.toml and what it names."""
@@ -135,13 +142,12 @@ class Folder:
         """`deepvis-audit run ARGUMENTS`, not waited for."""
         with open(self.path / "output.txt", "w", encoding="utf-8") as output:
             return subprocess.Popen(
-                [str(PROGRAM), "run", *arguments],
+                [sys.executable, "-c", INTERRUPTIBLE, str(PROGRAM), "run", *arguments],
                 cwd=self.path,
                 env=environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,
-                preexec_fn=_interruptible,
             )
 
     def results(self, model: str = "demo", reports: str = "reports") -> dict[str, Any]:
@@ -189,8 +195,3 @@ def ended(command: list[str], cwd: Path, pdf: bool = False, **variables: str) ->
         check=False,
         timeout=300,
     )
-
-
-def _interruptible() -> None:
-    """A shell's background jobs ignore the interrupt key, and so do their children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
