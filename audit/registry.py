@@ -52,11 +52,17 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "clip-norm": "audit.ascent.regularizers.clip_norm:ClipNorm",
         "clip-contribution": "audit.ascent.regularizers.clip_contribution:ClipContribution",
     },
+    "transform": {
+        "jitter": "audit.ascent.transforms.jitter:Jitter",
+        "scale": "audit.ascent.transforms.scale:Scale",
+        "rotate": "audit.ascent.transforms.rotate:Rotate",
+    },
+    "parametrization": {},
 }
 
 
 def names(kind: str) -> list[str]:
-    """Every component name of that kind ("check", "statistic", "study", "analysis", "regularizer")."""
+    """Every component name of that kind ("check", "analysis", "regularizer", ...)."""
     return list(COMPONENTS[kind])
 
 

@@ -17,9 +17,10 @@ from rich.table import Table
 from torchvision.models import squeezenet1_0
 
 from audit.ascent.canvas import canvas_of
-from audit.ascent.loop import Ground, Job, Rows, look_and_step
-from audit.ascent.objective import activations_at, frozen
+from audit.ascent.loop import Ground, look_and_step
+from audit.ascent.objective import Reading, activations_at, frozen
 from audit.ascent.presets import BUILT_IN, Preset
+from audit.ascent.rows import Job, Rows
 from audit.model.outline import outline
 from audit.model.precision import exact_arithmetic
 
@@ -63,10 +64,11 @@ def measured(name: str, preset: Preset, batch: int, pairs: int, device: torch.de
         frozen(network),
         exact_arithmetic(),
         torch.no_grad(),
-        activations_at(network, layer, position) as activations,
+        activations_at(network, Reading(layer, position)) as activations,
     ):
-        ground, rows = Ground.of(activations, mean, mean / 2), Rows.of(jobs, SHAPE[1:], mean)
-        shown = (rows.image * ground.scale).contiguous(memory_format=torch.channels_last)
+        ground = Ground.of(activations, layer.units, mean, mean / 2)
+        rows = Rows.of(jobs, layer.units, SHAPE[1:], mean)
+        shown = (rows.point * ground.scale).contiguous(memory_format=torch.channels_last)
 
         def bare() -> None:
             with torch.enable_grad():

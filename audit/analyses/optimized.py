@@ -7,9 +7,10 @@ from jaxtyping import UInt8
 
 from audit.analyses.task import Task
 from audit.ascent.canvas import Canvas, canvas_of, proven
-from audit.ascent.loop import Job, ascend
-from audit.ascent.loop import Optimized as Image
+from audit.ascent.loop import ascend
 from audit.ascent.presets import label
+from audit.ascent.rows import Job
+from audit.ascent.rows import Optimized as Image
 from audit.data.display import centred, rgb
 from audit.records import Pictures
 

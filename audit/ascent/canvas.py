@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from audit.ascent.objective import activations_at, frozen
+from audit.ascent.objective import Everywhere, Reading, Where, activations_at, frozen
 from audit.ascent.start import noise
 from audit.model.precision import exact_arithmetic
 from audit.records import Field, Layer
@@ -17,7 +17,7 @@ Mode = Literal["field", "full"]
 
 @dataclass(frozen=True)
 class Canvas:
-    """The size (y, x) of the picture, the position (y, x) of the unit in its map, and what that position sees.
+    """The size (y, x) of the picture, where in its map the unit is read (position (y, x), or all), and what that sees.
 
     `crop` is (top, left, bottom, right), end exclusive, inside the picture. Mode "field": the picture is no larger than
     what the unit depends on needs, and no border is seen; activation and gradient are those of the whole input, but
@@ -25,14 +25,21 @@ class Canvas:
     """
 
     size: tuple[int, int]
-    position: tuple[int, int]
+    position: Where
     crop: tuple[int, int, int, int]
     mode: Mode
 
 
-def canvas_of(layer: Layer, input_shape: tuple[int, int, int], mode: Mode = "field") -> Canvas:
-    """The smallest picture that holds the whole field of a unit of the layer; the whole input if there is none."""
+def canvas_of(
+    layer: Layer, input_shape: tuple[int, int, int], mode: Mode = "field", everywhere: Everywhere | None = None
+) -> Canvas:
+    """The smallest picture that holds the whole field of a unit of the layer; the whole input if there is none.
+
+    `everywhere`: not at one position, so on the whole input.
+    """
     height, width = input_shape[1:]
+    if everywhere is not None:
+        return Canvas((height, width), everywhere, (0, 0, height, width), "full")
     if mode == "full" or layer.field is None:
         return whole_input(layer, (height, width))
     axes = [inner(layer.field, axis) for axis in (0, 1)]
@@ -61,7 +68,7 @@ def proven(
         frozen(network),
         exact_arithmetic(),
         torch.no_grad(),
-        activations_at(network, layer, canvas.position) as activations,
+        activations_at(network, Reading(layer, canvas.position)) as activations,
     ):
         expected = activations(whole)
         try:

@@ -1,10 +1,17 @@
-"""Objectives: the activation of a unit at one position of its map, and the way uphill from an image."""
+"""Objectives: what of a layer's activation is climbed, and the way uphill from an image.
+
+An objective is a weighted sum of numbers that are read off layers: the activation of a unit at one position, its mean
+over all positions (a channel; a class where the network ends in a mean), or its mean square (DeepDream). One weight
+is a unit, a vector of them a direction of the layer's space, weights on several layers a sum of objectives.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from audit.model.hooks import Observer
@@ -13,28 +20,54 @@ from audit.model.precision import precision
 from audit.records import Layer
 
 Activations = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image unit"]]
+Change = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image channel y x"]]
+Everywhere = Literal["mean", "energy"]
+Where = tuple[int, int] | Everywhere
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The numbers that are read off a layer, one per unit.
+
+    `where` is a position (y, x); "mean": over all positions; "energy": the mean square over all positions, whose sum
+    is what DeepDream makes larger (Mordvintsev et al. 2015).
+    """
+
+    layer: Layer
+    where: Where
+
+    def of(self, output: Tensor) -> Float[Tensor, "image unit"]:
+        """From the layer's raw output; a copy, so that a later in-place ReLU does not reach it."""
+        values = maps(output, self.layer.layout)
+        match self.where:
+            case "mean":
+                return values.mean((2, 3))
+            case "energy":
+                return values.square().mean((2, 3))
+            case (y, x):
+                return values[:, :, y, x].clone()
 
 
 @contextmanager
-def activations_at(network: nn.Module, layer: Layer, position: tuple[int, int]) -> Iterator[Activations]:
-    """The network up to `layer` as a function: its input -> every unit's activation at `position`.
+def activations_at(network: nn.Module, *readings: Reading) -> Iterator[Activations]:
+    """The network as a function: its input -> the numbers of all readings, one reading's units after another's.
 
-    A rectifier is seen before it rectifies, so that a unit that is off still has a gradient (the paper's toolbox starts
-    its gradient there too).
+    The forward pass ends at the last of the layers. A rectifier is seen before it rectifies, so that a unit that is off
+    still has a gradient (the paper's toolbox starts its gradient there too).
     """
-    y, x = position
-    seen: list[Tensor] = []
+    seen: dict[int, Tensor] = {}
     own = precision(network)
 
-    def visit(_: str, output: Tensor) -> None:
-        seen.append(maps(output, layer.layout)[:, :, y, x].clone())  # a later in-place ReLU must not reach it
+    def visit(name: str, output: Tensor) -> None:
+        seen.update({at: reading.of(output) for at, reading in enumerate(readings) if reading.layer.name == name})
 
-    with Observer(network, [layer.name], visit, before_rectifier=layer.rectifier) as observer:
+    names = {reading.layer.name for reading in readings}
+    rectified = any(reading.layer.rectifier for reading in readings)
+    with Observer(network, names, visit, before_rectifier=rectified) as observer:
 
         def activations(shown: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image unit"]:
-            seen.clear()
             observer.run(shown.to(own))
-            return seen.pop().to(shown.dtype)
+            return torch.cat([seen.pop(at) for at in range(len(readings))], 1).to(shown.dtype)
 
         yield activations
 
@@ -42,25 +75,32 @@ def activations_at(network: nn.Module, layer: Layer, position: tuple[int, int]) 
 def uphill(
     activations: Activations,
     images: Float[Tensor, "image channel y x"],
-    units: Int[Tensor, " image"],
+    weights: Float[Tensor, "image unit"],
     scale: Float[Tensor, "channel 1 1"],
+    changed: Change | None = None,
 ) -> tuple[Float[Tensor, "image unit"], Float[Tensor, "image channel y x"]]:
-    """The activations of all units, and the gradient of each image's own unit with respect to that image.
+    """The activations, and the gradient of each image's own weighted sum of them with respect to that image.
 
-    `images` are pixels of 0..255 minus the mean; `scale` makes them the network's input. Where the activation does not
-    depend on the image at all the gradient is 0.
+    `images` are pixels of 0..255 minus the mean; `scale` makes them the network's input, which `changed` may still
+    transform. Where the sum does not depend on the image at all the gradient is 0.
     """
-    shown = torch.mul(images, scale, out=torch.empty_like(images, memory_format=_layout(images.device)))
+    shown = torch.mul(images, scale, out=torch.empty_like(images, memory_format=fast_layout(images.device)))
     with torch.enable_grad():
-        reached = activations(shown.requires_grad_())
-        objective = reached.gather(1, units[:, None]).sum()
+        shown.requires_grad_()
+        reached = activations(shown if changed is None else changed(shown))
+        objective = weighted(reached, weights).sum()
         if not objective.requires_grad:
             return reached, torch.zeros_like(images)
         (gradient,) = torch.autograd.grad(objective, shown, allow_unused=True, materialize_grads=True)
     return reached.detach(), torch.mul(gradient, scale, out=torch.empty_like(images))
 
 
-def _layout(device: torch.device) -> torch.memory_format:
+def weighted(reached: Float[Tensor, "image unit"], weights: Float[Tensor, "image unit"]) -> Float[Tensor, " image"]:
+    """The weighted sum of each row; a unit without weight has no part in it, whatever its activation is."""
+    return torch.where(weights == 0, 0, reached * weights).sum(1)
+
+
+def fast_layout(device: torch.device) -> torch.memory_format:
     """Where plain float32 convolutions are fastest: on a CPU channels last, on CUDA channels first."""
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 

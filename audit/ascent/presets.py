@@ -8,85 +8,105 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
-    TypeAdapter,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from audit import registry
+from audit.ascent.parametrizations import Parametrization
+from audit.ascent.rates import Adam, MeanChange, Positive, Probability, Progress, caption, policy
 from audit.ascent.regularizers import Regularizer
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
 from audit.ascent.regularizers.clip_norm import ClipNorm
 from audit.ascent.regularizers.decay import Decay
+from audit.ascent.transforms import Transform
+from audit.ascent.transforms.jitter import Jitter
+from audit.ascent.transforms.rotate import Rotate
+from audit.ascent.transforms.scale import Scale
 
-Positive = Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)]
 Start = Literal["noise", "uniform", "mean"]
 Shipped = Decay | Blur | ClipNorm | ClipContribution
+ShippedTransform = Jitter | Scale | Rotate
 
 
-class Progress(BaseModel):
-    """A rate that promises the same progress at every step: min(max, progress / ||gradient||^2)."""
+def _component(kind: str, example: str) -> Any:
+    """A validator: the component of that kind that a table names, from its other keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    def component(value: Any) -> Any:
+        if value is None or isinstance(value, BaseModel):
+            return value
+        if not isinstance(value, dict):
+            raise PydanticCustomError(kind, "write a table: {example}", {"example": example})
+        if kind not in value:
+            raise _mistake(kind, kind, f"name one of: {', '.join(registry.names(kind))}", value)
+        try:
+            found: type[BaseModel] = registry.load(kind, str(value[kind]))
+        except LookupError as error:
+            raise _mistake(kind, kind, str(error.args[0]), value[kind]) from None
+        return found.model_validate(value)
 
-    progress: Positive = Field(description="What a step adds to the activation, to first order.")
-    max: Positive = Field(description="Highest rate, where the gradient is small.")
-
-
-def _rate(value: Any) -> float | Progress:
-    """A number or a Progress, each mistake at its own key, not at a branch of a union."""
-    if isinstance(value, Progress):
-        return value
-    if isinstance(value, dict):
-        return Progress.model_validate(value)
-    return TypeAdapter(Positive).validate_python(value)
-
-
-def _regularizer(value: Any) -> Regularizer:
-    """The regularizer of that name from its table."""
-    if isinstance(value, Regularizer):
-        return value
-    if not isinstance(value, dict):
-        raise PydanticCustomError("regularizer", 'write a table: { regularizer = "blur", width = 1.0, every = 4 }')
-    if "regularizer" not in value:
-        raise _mistake("regularizer", f"name one of: {', '.join(registry.names('regularizer'))}", value)
-    try:
-        component: type[Regularizer] = registry.load("regularizer", str(value["regularizer"]))
-    except LookupError as error:
-        raise _mistake("regularizer", str(error.args[0]), value["regularizer"]) from None
-    return component.model_validate(value)
+    return component
 
 
-def _mistake(key: str, message: str, value: Any) -> ValidationError:
-    error = PydanticCustomError("regularizer", "{message}", {"message": message})
-    return ValidationError.from_exception_data("Regularizer", [InitErrorDetails(type=error, loc=(key,), input=value)])
+def _mistake(kind: str, key: str, message: str, value: Any) -> ValidationError:
+    error = PydanticCustomError("component", "{message}", {"message": message})
+    return ValidationError.from_exception_data(
+        kind.capitalize(), [InitErrorDetails(type=error, loc=(key,), input=value)]
+    )
+
+
+_listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+_regularizer = BeforeValidator(
+    _component("regularizer", '{ regularizer = "blur", width = 1.0, every = 4 }'), json_schema_input_type=Shipped
+)
+_transform = BeforeValidator(
+    _component("transform", '{ transform = "jitter", pixels = 8 }'), json_schema_input_type=ShippedTransform
+)
+_parametrization = BeforeValidator(_component("parametrization", '{ parametrization = "fourier" }'))
 
 
 class Preset(BaseModel):
-    """How an image is optimized: from where, how far, how often, and what keeps it natural.
+    """How an image is optimized: from where, which way, how far, how often, and what keeps it natural.
 
-    `steps` images are looked at, the first of them the start; the regularizers act in their order after every step.
-    `start` is "noise" (standard deviation 10 around the mean picture), "uniform" (0..255) or "mean" (the mean picture);
-    `learning_rate` holds for pixels of 0..255.
+    `steps` images are looked at, the first of them the start; the regularizers act in their order after every step, the
+    transforms before every look. `start` is "noise" (standard deviation 10 around the mean picture), "uniform" (0..255)
+    or "mean" (the mean picture); `learning_rate` holds for pixels of 0..255. A parametrization has its own start and
+    needs no regularizers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     steps: int = Field(gt=0, description="How many images are looked at, the start being the first.")
-    learning_rate: Annotated[Positive | Progress, BeforeValidator(_rate)] = Field(
-        description="For pixels of 0..255: a number, or { progress, max } for progress / |gradient|^2, at most max."
+    learning_rate: Annotated[Positive | Progress | Probability | MeanChange | Adam, BeforeValidator(policy)] = Field(
+        description="For pixels of 0..255: a number; { progress, max } for progress / |gradient|^2, at most max; "
+        "{ early, late, max } for a probability; { mean_change } in pixel values per step; { adam }: its step size."
     )
     start: Start = Field(
         "noise",
         description="noise: standard deviation 10 around the mean picture; uniform: 0..255; mean: the mean picture.",
     )
-    regularizers: Annotated[
-        tuple[
-            SerializeAsAny[Annotated[Regularizer, BeforeValidator(_regularizer, json_schema_input_type=Shipped)]], ...
-        ],
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-    ] = Field((), description="Applied one after the other, in this order, after every step.")
+    push: Literal["up", "down"] = Field("up", description="Whether the activation is to become high or low.")
+    shown: Literal["best", "first", "last"] = Field(
+        "best", description="best: the highest activation; first: where the unit first led its layer; last: the end."
+    )
+    regularizers: Annotated[tuple[SerializeAsAny[Annotated[Regularizer, _regularizer]], ...], _listed] = Field(
+        (), description="Applied one after the other, in this order, after every step."
+    )
+    transforms: Annotated[tuple[SerializeAsAny[Annotated[Transform, _transform]], ...], _listed] = Field(
+        (), description="Random changes of the picture before every look, the first one first."
+    )
+    parametrization: SerializeAsAny[Annotated[Parametrization, _parametrization]] | None = Field(
+        None, description="What the image is made of; its pixels if left out."
+    )
+
+    @model_validator(mode="after")
+    def _pixels_only(self) -> "Preset":
+        for name in ("regularizers", "start"):
+            if self.parametrization is not None and name in self.model_fields_set:
+                raise ValueError(f"{name} act on pixels, and a parametrization moves others: leave out one of them")
+        return self
 
 
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage
@@ -128,17 +148,24 @@ def _again(mistake: Any) -> InitErrorDetails:
 
 def label(preset: Preset) -> str:
     """A caption: `500 steps, rate 2 / |g|^2 up to 100, blur width 0.5 every 4, clip-norm percentile 50`."""
-    rate = preset.learning_rate
     parts = [
         f"{preset.steps} steps",
-        f"rate {rate.progress:g} / |g|^2 up to {rate.max:g}" if isinstance(rate, Progress) else f"rate {rate:g}",
+        caption(preset.learning_rate),
         *([] if preset.start == "noise" else [f"from {preset.start}"]),
-        *map(_caption, preset.regularizers),
+        *([] if preset.push == "up" else ["pushed down"]),
+        *([] if preset.parametrization is None else [_caption(preset.parametrization, "parametrization")]),
+        *(_caption(transform, "transform") for transform in preset.transforms),
+        *(_caption(regularizer, "regularizer") for regularizer in preset.regularizers),
+        *([] if preset.shown == "best" else [f"the {preset.shown} image"]),
     ]
     return ", ".join(parts)
 
 
-def _caption(regularizer: Regularizer) -> str:
-    options = regularizer.model_dump()
-    name = options.pop("regularizer")
-    return " ".join([name, *(f"{key} {value:g}" for key, value in options.items())])
+def _caption(component: BaseModel, kind: str) -> str:
+    options = component.model_dump()
+    name = options.pop(kind)
+    return " ".join([name, *(f"{key} {_said(value)}" for key, value in options.items())])
+
+
+def _said(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.functional import one_hot
 from torchvision.models import squeezenet1_0
 
 from audit.ascent.canvas import Canvas, canvas_of, proven
-from audit.ascent.objective import activations_at, uphill
+from audit.ascent.objective import Reading, activations_at, uphill
 from audit.model.outline import outline
 from audit.records import Field, Layer
 
@@ -71,9 +72,10 @@ def planted(name: str):
 def seen_on_both(network, layer, canvas, picture, unit):
     """Activations and gradient at the canvas' position: on the canvas cut out of the picture, and on the picture."""
     scale = torch.ones(picture.shape[1], 1, 1, dtype=picture.dtype)
-    with torch.no_grad(), activations_at(network, layer, canvas.position) as activations:
+    with torch.no_grad(), activations_at(network, Reading(layer, canvas.position)) as activations:
+        weights = one_hot(torch.tensor([unit]), layer.units).to(picture)
         cut = picture[:, :, : canvas.size[0], : canvas.size[1]].contiguous()
-        return [uphill(activations, shown, torch.tensor([unit]), scale) for shown in (cut, picture)]
+        return [uphill(activations, shown, weights, scale) for shown in (cut, picture)]
 
 
 def assert_same_on_both(network, layer, canvas, picture, unit):

@@ -13,13 +13,15 @@ from torch import nn
 from torchvision.models import squeezenet1_0
 
 from audit.ascent.canvas import Canvas, canvas_of
-from audit.ascent.loop import STRETCH, Ground, Job, Optimized, Rows, ascend, default_batch, look_and_step
-from audit.ascent.objective import activations_at
-from audit.ascent.presets import BUILT_IN, Preset, Progress
+from audit.ascent.loop import STRETCH, Ground, ascend, default_batch, look_and_step
+from audit.ascent.objective import Reading, activations_at
+from audit.ascent.presets import BUILT_IN, Preset
+from audit.ascent.rates import Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
 from audit.ascent.regularizers.clip_norm import ClipNorm
 from audit.ascent.regularizers.decay import Decay
+from audit.ascent.rows import Job, Optimized, Rows
 from audit.ascent.start import start_image
 from audit.errors import AuditError
 from audit.model.outline import outline
@@ -162,11 +164,11 @@ def test_one_step_of_each_preset_is_the_plain_one_to_the_last_digits(name):
     layer = outline(network, SHAPE).layer("2")
     job = Job(2, BUILT_IN[name], seed=5)
     expected = plainly(convolution_at(network, layer.centre), Job(2, shortened(name, 2), seed=5)).images[1]
-    with torch.no_grad(), activations_at(network, layer, layer.centre) as activations:
-        ground = Ground.of(activations, MEAN, STD)
-        rows = Rows.of([job], SHAPE[1:], MEAN)
+    with torch.no_grad(), activations_at(network, Reading(layer, layer.centre)) as activations:
+        ground = Ground.of(activations, layer.units, MEAN, STD)
+        rows = Rows.of([job], layer.units, SHAPE[1:], MEAN)
         look_and_step(ground, rows, [(slice(0, 1), job.preset)], 0)
-    found = rows.image[0].clamp(-255 * MEAN, 255 - 255 * MEAN).numpy()
+    found = rows.point[0].clamp(-255 * MEAN, 255 - 255 * MEAN).numpy()
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
 
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import one_hot
 
-from audit.ascent.objective import activations_at, frozen, uphill
+from audit.ascent.objective import Reading, activations_at, frozen, uphill
 from audit.model.outline import outline
 
 
@@ -24,8 +25,8 @@ def images(seed: int = 0) -> torch.Tensor:
 def at(name: str, position: tuple[int, int], batch: torch.Tensor, units: list[int]):
     network = small_net()
     layer = outline(network, (3, 8, 9)).layer(name)
-    with torch.no_grad(), activations_at(network, layer, position) as activations:
-        return uphill(activations, batch, torch.tensor(units), SCALE)
+    with torch.no_grad(), activations_at(network, Reading(layer, position)) as activations:
+        return uphill(activations, batch, one_hot(torch.tensor(units), layer.units).double(), SCALE)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,8 @@ def test_an_image_that_the_unit_does_not_depend_on_has_gradient_zero():
 
     network = nn.Sequential(Fixed(), nn.Identity())
     layer = outline(network, (3, 8, 9)).layer("1")
-    with torch.no_grad(), activations_at(network, layer, (0, 0)) as activations:
-        reached, gradient = uphill(activations, images().float(), torch.tensor([0, 1]), SCALE.float())
+    with torch.no_grad(), activations_at(network, Reading(layer, (0, 0))) as activations:
+        reached, gradient = uphill(activations, images().float(), torch.eye(2), SCALE.float())
     assert (reached == 1).all()
     assert not gradient.any()
 

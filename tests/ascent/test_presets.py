@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from audit import registry
-from audit.ascent.presets import BUILT_IN, Preset, Progress, build, label
+from audit.ascent.presets import BUILT_IN, Preset, build, label
+from audit.ascent.rates import Progress
 from audit.ascent.regularizers import Regularizer
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
