@@ -43,7 +43,7 @@ class Reading:
             case "mean":
                 return values.mean((2, 3))
             case "energy":
-                return values.square().mean((2, 3))
+                return values.clone().square().mean((2, 3))
             case (y, x):
                 return values[:, :, y, x].clone()
 

@@ -16,13 +16,15 @@ from audit.ascent.canvas import Canvas, canvas_of
 from audit.ascent.loop import STRETCH, Ground, ascend, default_batch, look_and_step
 from audit.ascent.objective import Reading, activations_at
 from audit.ascent.presets import BUILT_IN, Preset
-from audit.ascent.rates import Progress
+from audit.ascent.rates import Adam, Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
 from audit.ascent.regularizers.clip_norm import ClipNorm
 from audit.ascent.regularizers.decay import Decay
-from audit.ascent.rows import Job, Optimized, Rows
+from audit.ascent.rows import Direction, Job, Optimized, Rows
 from audit.ascent.start import start_image
+from audit.ascent.transforms.jitter import Jitter
+from audit.ascent.transforms.rotate import Rotate
 from audit.errors import AuditError
 from audit.model.outline import outline
 from audit.model.precision import exact_arithmetic
@@ -277,6 +279,105 @@ def test_a_unit_that_is_off_is_still_climbed_from_before_its_rectifier():
     assert first.best < 0
     assert rectified.best == 0
     assert before.best > 0
+
+
+def test_a_unit_that_is_pushed_down_climbs_as_its_negative_is_pushed_up():
+    network, negative = linear_net(), linear_net()
+    for weight in negative[1].parameters():
+        weight.data.neg_()
+    preset = shortened("yosinski-4", 20)
+    (down,) = run(network, "1", [Job(2, preset.model_copy(update={"push": "down"}))])
+    (up,) = run(negative, "1", [Job(2, preset)])
+    assert (down.best, down.last) == pytest.approx((-up.best, -up.last))
+    np.testing.assert_allclose(down.image, up.image, atol=1e-4)
+
+
+def test_a_rectified_unit_is_followed_below_its_rectifier_when_it_is_pushed_down():
+    preset = Preset(steps=30, learning_rate=1e4, push="down")
+    before, rectified = (run(small_net(), name, [Job(1, preset)])[0] for name in ("2", "3"))
+    assert rectified.best == before.best
+    assert before.best < -1
+
+
+def test_the_three_snapshots_are_the_plain_loops():
+    network = small_net()
+    look = convolution_at(network, outline(network, SHAPE).layer("2").centre)
+    job = Job(1, Preset(steps=12, learning_rate=3e3, regularizers=(Blur(width=1.0, every=3),)))
+    (found,), trace = run(network, "2", [job]), plainly(look, job)
+    assert (trace.majority, trace.best, len(trace.images)) == (2, 9, 12)  # three different ones
+    for image, step in ((found.best_image, trace.best), (found.first_image, trace.majority), (found.last_image, -1)):
+        np.testing.assert_allclose(image, trace.images[step], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("shown", ["best", "first", "last"])
+def test_the_image_is_the_snapshot_that_the_preset_shows(shown):
+    preset = Preset(steps=12, learning_rate=3e3, regularizers=(Blur(width=1.0, every=3),), shown=shown)
+    (found,) = run(small_net(), "2", [Job(1, preset)])
+    assert found.image is {"best": found.best_image, "first": found.first_image, "last": found.last_image}[shown]
+
+
+def test_a_unit_that_never_leads_has_no_first_image_and_shows_its_best():
+    network = linear_net()
+    network[1].bias.data[2] = 1e6
+    (found,) = run(network, "1", [Job(0, Preset(steps=3, learning_rate=1.0, shown="first"))])
+    assert found.majority_step == -1
+    assert found.first_image is None
+    assert found.image is found.best_image
+
+
+def test_a_direction_of_one_unit_is_that_unit():
+    preset = shortened("yosinski-1", 20)
+    unit, direction = run(small_net(), "2", [Job(1, preset), Job(Direction("one", (0.0, 1.0, 0.0, 0.0, 0.0)), preset)])
+    assert direction.best == pytest.approx(unit.best, rel=1e-12)
+    assert np.array_equal(unit.image, direction.image)
+    assert direction.majority_step == -1
+
+
+def test_a_direction_of_a_linear_layer_is_climbed_along_its_own_weights():
+    network, weights = linear_net(), (0.5, -2.0, 0.0, 1.0)
+    (found,) = run(network, "1", [Job(Direction("mixed", weights), Preset(steps=2, learning_rate=3.0, start="mean"))])
+    slope = (np.array(weights) @ network[1].weight.detach().numpy()).reshape(SHAPE) / (255 * STD.numpy())
+    np.testing.assert_allclose(found.last_image, 3.0 * slope, atol=1e-6)
+
+
+def test_a_sum_over_layers_is_the_sum_of_what_each_reads():
+    network = small_net()
+    first, second = (outline(network, SHAPE).layer(name) for name in ("0", "2"))
+    canvas = canvas_of(second, SHAPE, everywhere="mean")
+    weights = np.zeros(11)
+    weights[[1, 5 + 2]] = 1.0, 0.25  # unit 1 of the second layer, and a quarter of the energy of unit 2 of the first
+    job = Job(Direction("sum", tuple(weights)), Preset(steps=1, learning_rate=1.0), seed=3)
+    (found,) = ascend(network, second, [job], canvas, mean=MEAN, std=STD, others=[Reading(first, "energy")])
+    shown = torch.from_numpy(start_image("noise", 3, SHAPE[1:], MEAN.numpy()))[None] / (255 * STD)
+    below, above = network[0](shown), network[:3](shown)
+    expected = above[0, 1].mean() + 0.25 * below[0, 2].square().mean()
+    assert found.best == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_a_direction_with_too_few_weights_is_an_error():
+    with pytest.raises(AuditError, match="short has 2 weights; 2 needs 5"):
+        run(small_net(), "2", [Job(Direction("short", (1.0, 2.0)), PLAIN)])
+
+
+def test_transforms_of_a_row_are_its_own_whoever_shares_the_batch():
+    network = small_net()
+    preset = Preset(steps=70, learning_rate=0.5, transforms=(Jitter(pixels=2), Rotate(degrees=10)))
+    jobs = [Job(unit, preset, seed) for unit in (1, 2) for seed in (0, 1)]
+    jobs.insert(1, Job(0, shortened("yosinski-1", 30)))
+    together = run(network, "2", jobs)
+    for job, found in zip(jobs, together, strict=True):
+        (alone,) = run(network, "2", [job])
+        assert found.best == pytest.approx(alone.best, rel=1e-9)
+        np.testing.assert_allclose(found.image, alone.image, atol=1e-4)
+
+
+def test_adam_reaches_more_than_one_step_of_the_same_size_and_keeps_pixels_in_range():
+    (found,) = run(small_net(), "2", [Job(1, Preset(steps=60, learning_rate=Adam(adam=5.0)))])
+    (start,) = run(small_net(), "2", [Job(1, Preset(steps=1, learning_rate=1.0))])
+    assert found.best > start.best
+    pixels = found.image + 255 * MEAN.numpy()
+    assert pixels.min() >= -1e-4
+    assert pixels.max() <= 255 + 1e-4
 
 
 class Exponential(nn.Module):
