@@ -348,7 +348,7 @@ def test_a_sum_over_layers_is_the_sum_of_what_each_reads():
     weights[[1, 5 + 2]] = 1.0, 0.25  # unit 1 of the second layer, and a quarter of the energy of unit 2 of the first
     job = Job(Direction("sum", tuple(weights)), Preset(steps=1, learning_rate=1.0), seed=3)
     (found,) = ascend(network, second, [job], canvas, mean=MEAN, std=STD, others=[Reading(first, "energy")])
-    shown = torch.from_numpy(start_image("noise", 3, SHAPE[1:], MEAN.numpy()))[None] / (255 * STD)
+    shown = torch.from_numpy(start_image("noise", 3, SHAPE[1:], MEAN.numpy()).copy())[None] / (255 * STD)
     below, above = network[0](shown), network[:3](shown)
     expected = above[0, 1].mean() + 0.25 * below[0, 2].square().mean()
     assert found.best == pytest.approx(expected.item(), rel=1e-12)
