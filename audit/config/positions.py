@@ -35,6 +35,15 @@ class Positions:
         return place in self._start
 
 
+def tables(text: str) -> Iterator[tuple[Place, int, int]]:
+    """Every [table] and [[table]]: its place, and where in UTF-8 bytes its header begins and its last value ends."""
+    last: dict[Place, int] = {}
+    for node in Parser(Language(tree_sitter_toml.language())).parse(text.encode()).root_node.named_children:
+        if node.type in ("table", "table_array_element"):
+            own = [child.end_byte for child in node.children if child.type != "comment"]
+            yield _header(node, last), node.start_byte, max(own)
+
+
 def _walk(text: str) -> Iterator[tuple[Place, tuple[int, int]]]:
     """Every place once, with its position."""
     seen: set[Place] = set()
