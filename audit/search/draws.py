@@ -38,12 +38,12 @@ PRESENT = 0.5
 RANGES = {
     "decay": Range(1e-5, 0.5, logarithmic=True),
     "blur width": Range(0.3, 3.0, logarithmic=True),
-    "blur every": Range(1, 10),
-    "clip-norm": Range(1, 95),
-    "clip-contribution": Range(1, 95),
-    "rate": Range(10, 1000, logarithmic=True),
-    "progress": Range(0.5, 8, logarithmic=True),
-    "progress max": Range(10, 1e8, logarithmic=True),
+    "blur every": Range(1.0, 10.0),
+    "clip-norm": Range(1.0, 95.0),
+    "clip-contribution": Range(1.0, 95.0),
+    "rate": Range(10.0, 1000.0, logarithmic=True),
+    "progress": Range(0.5, 8.0, logarithmic=True),
+    "progress max": Range(10.0, 1e8, logarithmic=True),
 }
 """Of each option: wide enough for Table 1, with as much room again around it."""
 

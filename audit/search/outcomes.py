@@ -105,7 +105,7 @@ def _outcome(images: Sequence[Optimized], place: Place, second: Model | None) ->
     shown = centred(field)
     around = 255 * (shown - 0.5)
     numbers = {
-        "reached": np.array([image.best for image in images], np.float64),
+        "reached": np.array([_reached(image) for image in images], np.float64),
         "strength": np.sqrt(np.square(field.astype(np.float64)).mean(axis=(1, 2, 3))),
         "slope": quality.spectrum_slope(around),
         "high": quality.high_frequency_share(around),
@@ -119,6 +119,11 @@ def _outcome(images: Sequence[Optimized], place: Place, second: Model | None) ->
         tiles.reshape(*shape, *tiles.shape[1:]),
         {name: np.asarray(column, np.float64).reshape(shape) for name, column in numbers.items()},
     )
+
+
+def _reached(image: Optimized) -> float:
+    """The activation on the image that is shown: the last one, or the best."""
+    return image.last if image.job.preset.shown == "last" else image.best
 
 
 def _key(place: Place, preset: Preset, seeds: Sequence[int], second: Model | None) -> str:

@@ -4,8 +4,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from audit.render.wording import MINUS
 from audit.search.sheet import Row, Sheet
-from audit.search.thumbnails import SIDE, enlarged
+from audit.search.thumbnails import enlarged
 from audit.store.sprites import encode
 
 MARGIN, GAP = 32, 12
@@ -25,8 +26,9 @@ LEADING = 1.35
 def poster(sheet: Sheet) -> bytes:
     """The file: title, headings of the columns, and a row of pictures with their captions for each row."""
     count = max(len(row.pictures) for row in sheet.rows)
-    width = 2 * MARGIN + WORDS + count * (SIDE + GAP)
-    paper = _Paper(width)
+    side = max(enlarged(picture.pixels).shape[1] for row in sheet.rows for picture in row.pictures)
+    width = 2 * MARGIN + WORDS + count * (side + GAP) - GAP
+    paper = _Paper(width, side)
     paper.words(sheet.title, MARGIN, TITLE, INK, width - 2 * MARGIN)
     paper.words(sheet.lead, MARGIN, TEXT, SOFT, min(900, width - 2 * MARGIN))
     paper.down += MARGIN // 2
@@ -37,16 +39,16 @@ def poster(sheet: Sheet) -> bytes:
 
 
 class _Paper:
-    """A page of fixed width that grows downwards; `down` is where the next line begins."""
+    """A page of fixed width that grows downwards; pictures are `side` wide, the next line begins at `down`."""
 
-    def __init__(self, width: int):
-        self.width, self.down = width, MARGIN
+    def __init__(self, width: int, side: int):
+        self.width, self.side, self.down = width, side, MARGIN
         self.image = Image.new("RGB", (width, 1000), PAPER)
 
     def words(self, text: str, left: int, size: int, colour: tuple[int, int, int], width: int) -> None:
         """Text in lines of that width, in pixels."""
         font = ImageFont.load_default(size)
-        for line in _lines(text, font, width):
+        for line in _lines(text.replace(MINUS, "-"), font, width):  # the font has no sign of its own for minus
             self._reach(self.down + 2 * size)
             ImageDraw.Draw(self.image).text((left, self.down), line, fill=colour, font=font)
             self.down += round(size * LEADING)
@@ -79,9 +81,9 @@ def _columns(paper: _Paper, sheet: Sheet) -> None:
     left, top, ends = MARGIN + WORDS, paper.down, [paper.down]
     for name, span in sheet.columns:
         paper.down = top
-        paper.words(name, left, TEXT, INK, span * (SIDE + GAP) - GAP)
+        paper.words(name, left, TEXT, INK, span * (paper.side + GAP) - GAP)
         ends.append(paper.down)
-        left += span * (SIDE + GAP)
+        left += span * (paper.side + GAP)
     paper.down = max(ends) + GAP // 2
 
 
@@ -97,10 +99,11 @@ def _row(paper: _Paper, row: Row) -> None:
         paper.words(line, MARGIN, TEXT, SOFT, WORDS - 2 * GAP)
     ends = [paper.down]
     for number, picture in enumerate(row.pictures):
-        left, paper.down = MARGIN + WORDS + number * (SIDE + GAP), top
+        left, paper.down = MARGIN + WORDS + number * (paper.side + GAP), top
         paper.picture(picture.pixels, left)
         paper.down += len(enlarged(picture.pixels)) + GAP // 3
-        paper.words(picture.caption, left, TEXT, SOFT, SIDE)
+        for place, line in enumerate(picture.lines):
+            paper.words(line, left, TEXT, SOFT if place else INK, paper.side)
         ends.append(paper.down)
     paper.down = max(ends) + GAP
 

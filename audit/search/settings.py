@@ -39,10 +39,10 @@ def _rows(found: Found) -> Iterator[dict[str, str | int | float]]:
         }
 
 
-def options(preset: Preset) -> dict[str, float]:
+def options(preset: Preset) -> dict[str, int | float]:
     """What a drawn setting has, by the names of the columns."""
     rate = preset.learning_rate
-    found: dict[str, float] = {"steps": preset.steps}
+    found: dict[str, int | float] = {"steps": preset.steps}
     if isinstance(rate, Progress):
         found |= {"progress": rate.progress, "progress_max": rate.max}
     elif isinstance(rate, float):

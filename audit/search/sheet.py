@@ -26,7 +26,7 @@ class Picture:
     """A tile and what is said below it."""
 
     pixels: UInt8[np.ndarray, "y x 3"]
-    caption: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ def of_search(found: Found) -> Sheet:
         title=f"{plural(len(found.draws), 'random setting')}, and {len(found.chosen)} that complement each other",
         lead=f"{_where(found.places)}. Each column is a unit and a start image, each number the activation reached. "
         "Images are shown around gray, each by its largest value.",
-        columns=tuple(
-            (f"{place.layer.name} {unit}", len(found.seeds)) for place in found.places for unit in place.units
-        ),
+        columns=tuple((_named(place, unit), len(found.seeds)) for place in found.places for unit in place.units),
         rows=tuple(
             _setting(found, setting, heading if first == 0 else "")
             for heading, settings in groups
@@ -89,7 +87,7 @@ def _setting(found: Found, setting: int, begins: str) -> Row:
             "; ".join(fact for fact in facts if fact),
         ),
         pictures=tuple(
-            Picture(tile, short(float(reached)))
+            Picture(tile, (short(float(reached)),))
             for place in found.outcomes
             for tiles, numbers in zip(place[setting].tiles, place[setting].numbers["reached"], strict=True)
             for tile, reached in zip(tiles, numbers, strict=True)
@@ -128,22 +126,27 @@ def _effect(place: Place, effects: tuple[tuple[Outcome, ...], ...], unit: int, w
         title=effect.name,
         lines=(effect.option,),
         pictures=tuple(
-            Picture(
-                outcome.tiles[unit, 0], f"{said} · {_reached(outcome, unit)} · {_shown(outcome, unit, effect.shows)}"
-            )
+            Picture(outcome.tiles[unit, 0], (said, _reached(outcome, unit), _shown(outcome, unit, effect.shows)))
             for said, outcome in zip(strengths, effects[which], strict=True)
         ),
-        begins=f"{place.layer.name}, unit {place.units[unit]}" if which == 0 else "",
+        begins=_named(place, place.units[unit]) if which == 0 else "",
     )
 
 
 def _reached(outcome: Outcome, unit: int) -> str:
-    return short(float(outcome.numbers["reached"][unit, 0]))
+    return f"reached {short(float(outcome.numbers['reached'][unit, 0]))}"
 
 
 def _shown(outcome: Outcome, unit: int, what: str) -> str:
     value = float(outcome.numbers[what][unit, 0])
     return SHOWS[what].format(short(value) if what == "strength" else share(value))
+
+
+def _named(place: Place, unit: int) -> str:
+    """`conv2, unit 3`, of an output also its label."""
+    model = place.model
+    label = f": {model.labels[unit]}" if model.labels and place.layer == model.outline.layers[-1] else ""
+    return f"{place.layer.name}, unit {unit}{label}"
 
 
 def _where(places: tuple[Place, ...]) -> str:
@@ -156,7 +159,7 @@ class Shown:
     """A picture of the page."""
 
     image: Embedded
-    caption: str
+    lines: tuple[str, ...]
 
 
 def page(sheet: Sheet) -> str:
@@ -166,7 +169,7 @@ def page(sheet: Sheet) -> str:
 
     def shown(row: Row) -> Iterator[Shown]:
         for picture in row.pictures:
-            yield Shown(embed(picture.pixels[None], 1), picture.caption)
+            yield Shown(embed(picture.pixels[None], 1), picture.lines)
 
     rows = [(row, list(shown(row))) for row in sheet.rows]
     return environment().get_template("sheet.html").render(sheet=sheet, rows=rows, version=__version__)

@@ -18,8 +18,10 @@ from audit.search.draws import cut
 from audit.search.outcomes import Outcome, outcomes
 from audit.store.work import Work
 
-BARE = Preset(steps=500, learning_rate=100.0)
-"""What a regularizer is added to: the rate of the toolbox's own examples, and nothing else."""
+BARE = Preset(steps=500, learning_rate=100.0, shown="last")
+"""What a regularizer is added to: the rate of the toolbox's own examples, and nothing else.
+
+The best image would hide what too much of a regularizer does: it is then the start."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from rich.table import Table
 
 from audit.ascent.presets import label
@@ -15,7 +16,8 @@ SHOWN = 3
 def table(found: Found) -> Table:
     """The chosen settings, then the best and the worst of the others."""
     made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("", "rank", "score", "reached", "slope", "gray", "recognised"):
+    columns = ("", "rank", "score", "reached", "slope", "gray", *(("recognised",) if _recognised(found) else ()))
+    for name in columns:
         made.add_column(name, justify="left" if not name else "right", no_wrap=True)
     made.add_column("setting", ratio=1)
     rest = [setting for setting in found.order if setting not in found.names]
@@ -29,6 +31,11 @@ def table(found: Found) -> Table:
     return made
 
 
+def _recognised(found: Found) -> bool:
+    """Whether a second model was asked."""
+    return bool(np.isfinite(found.scores.agreement).any())
+
+
 def _row(found: Found, setting: int) -> tuple[str, ...]:
     scores = found.scores
     return (
@@ -38,6 +45,6 @@ def _row(found: Found, setting: int) -> tuple[str, ...]:
         share(float(scores.reached[setting])),
         short(float(scores.slope[setting])),
         share(float(scores.sparsity[setting])),
-        share(float(scores.agreement[setting])),
+        *([share(float(scores.agreement[setting]))] if _recognised(found) else []),
         label(found.draws[setting].preset),
     )
