@@ -1,4 +1,4 @@
-"""A step of each of the paper's presets on the whole input, beside the bare forward and backward pass to the same layer, in turns."""
+"""A step of each of the paper's presets on the whole input, beside its bare forward and backward pass, in turns."""
 
 from collections.abc import Callable
 from statistics import median

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from audit import registry
-from audit.ascent.presets import BUILT_IN
+from audit.ascent.presets import YOSINSKI
 from audit.cli import app
 from audit.config import read
 from audit.plan import prepare
@@ -94,9 +94,9 @@ def test_every_regularizer_has_an_entry(name):
     assert f'| <a id="{name}"></a>`{name}` |' in page("docs/presets.md")
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", YOSINSKI)
 def test_the_table_of_presets_has_their_numbers(name):
-    preset = BUILT_IN[name]
+    preset = YOSINSKI[name]
     (row,) = [line for line in page("docs/presets.md").splitlines() if line.startswith(f"| `{name}` |")]
     *_, steps, rate, regularizers, _favours, _ = (cell.strip() for cell in re.split(r"(?<!\\)\|", row))
     assert steps == str(preset.steps)
