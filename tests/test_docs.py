@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from audit import registry
-from audit.ascent.presets import YOSINSKI
+from audit.ascent.presets import BUILT_IN, YOSINSKI
 from audit.cli import app
 from audit.config import read
 from audit.plan import prepare
@@ -113,6 +113,19 @@ def test_the_table_of_presets_has_their_numbers(name):
         (made.regularizer, [float(value) for key, value in made.model_dump().items() if key != "regularizer"])
         for made in preset.regularizers
     ]
+
+
+@pytest.mark.parametrize(("name", "column"), [("oygard", 4), ("oygard-googlenet", 5)])
+def test_the_table_of_octaves_has_their_numbers(name, column):
+    table = re.search(r"^\| steps \| zoom \|.*?\n\n", page("docs/presets.md"), re.DOTALL | re.MULTILINE)[0]
+    rows = [line.split("|") for line in table.strip().splitlines()[2:]]
+    for octave, row in zip(BUILT_IN[name].octaves, rows, strict=True):
+        blur = [float(number) for number in re.findall(r"[\d.]+", row[3])]
+        if len(blur) == 3 and name == "oygard-googlenet":
+            blur[1] = blur[2]
+        assert (int(row[1]), float(row[2].strip() or 1)) == (octave.steps, octave.zoom)
+        assert tuple(blur[:2]) == octave.blur
+        assert tuple(float(number) for number in row[column].split(" to ")) == octave.rate
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -82,8 +82,9 @@ def _tile(image: Image, canvas: Canvas) -> UInt8[np.ndarray, "y x 3"]:
 
 
 def _caption(image: Image) -> str:
-    """The activation reached, the seed, and what went wrong if something did."""
-    reached = f"{image.best:.4g} · seed {image.job.seed}"
+    """The activation reached, at the end if that is shown, the seed, and what went wrong if something did."""
+    activation = image.last if image.job.preset.shown == "last" else image.best
+    reached = f"{activation:.4g} · seed {image.job.seed}"
     if image.status != "ok":
         return f"{reached} · {WORDS[image.status]} after {image.steps} step{'s' if image.steps > 1 else ''}"
     return reached if image.best_step > 0 else f"{reached} · never above its start"

@@ -19,7 +19,9 @@ from audit.ascent.rates import MeanChange, Positive, Slope
 from audit.ascent.regularizers.blur import along_axes, blurred
 
 SPREAD = 0.3  # standard deviation of a crop's origin, of what the picture is larger than the canvas
-Images = Float[Tensor, "image channel y x"]
+Pictures = Float[Tensor, "image channel height width"]  # whole ones, which grow
+Larger = Float[Tensor, "image channel larger_height larger_width"]
+Crops = Float[Tensor, "image channel y x"]
 Origins = Int[Tensor, "image 2"]
 NotNegative = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
@@ -87,7 +89,7 @@ def enlarged_size(size: Int[np.ndarray, "2"], zoom: float) -> Int[np.ndarray, "2
     return np.array([round(float(length) * zoom) for length in size])
 
 
-def enlarged(pictures: Images, octaves: tuple[Octave, ...], step: int) -> Images:
+def enlarged(pictures: Pictures, octaves: tuple[Octave, ...], step: int) -> Larger:
     """The pictures as they enter a step: at an octave's first one enlarged, by cubic splines."""
     moments = schedule(octaves)
     if step == len(moments) or moments[step].zoom == 1:
@@ -105,7 +107,7 @@ def zoom_matrix(size: int, zoom: float, dtype: torch.dtype, device: torch.device
     return torch.from_numpy(matrix).to(device=device, dtype=dtype)
 
 
-def crops(pictures: Images, begin: Origins, size: tuple[int, int]) -> Images:
+def crops(pictures: Pictures, begin: Origins, size: tuple[int, int]) -> Crops:
     """What of each picture lies at its origin; the pictures themselves where they are no larger."""
     if tuple(pictures.shape[-2:]) == size:
         return pictures
@@ -113,7 +115,7 @@ def crops(pictures: Images, begin: Origins, size: tuple[int, int]) -> Images:
     return pictures.flatten(2).gather(2, where).view(*pictures.shape[:2], *size)
 
 
-def put_back(pictures: Images, begin: Origins, crop: Images) -> None:
+def put_back(pictures: Pictures, begin: Origins, crop: Crops) -> None:
     """The crops written to where they were cut from, in place."""
     if crop.shape == pictures.shape:
         pictures.copy_(crop)
@@ -122,7 +124,7 @@ def put_back(pictures: Images, begin: Origins, crop: Images) -> None:
     pictures.view(*pictures.shape[:2], -1).scatter_(2, where, crop.flatten(2))
 
 
-def moved(crop: Images, slope: Slope, octaves: tuple[Octave, ...], darkest: Tensor, brightest: Tensor) -> Images:
+def moved(crop: Crops, slope: Slope, octaves: tuple[Octave, ...], darkest: Tensor, brightest: Tensor) -> Crops:
     """One step uphill, kept between the darkest and the brightest pixel, then blurred; after the last step only a look.
 
     `crop` itself may be changed and returned.
@@ -150,7 +152,7 @@ def _towards(ends: tuple[float, float], step: int, steps: int) -> float:
     return first + (second - first) * step / steps
 
 
-def _pixels(pictures: Images, begin: Origins, size: tuple[int, int]) -> Int[Tensor, "image channel pixel"]:
+def _pixels(pictures: Pictures, begin: Origins, size: tuple[int, int]) -> Int[Tensor, "image channel pixel"]:
     """The numbers of a crop's pixels in each picture, whose lines stand one after the other."""
     down, across = (torch.arange(length, device=begin.device) for length in size)
     lines = begin[:, 0, None] + down

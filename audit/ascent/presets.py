@@ -86,9 +86,11 @@ def _shown(value: Any, info: Any) -> Any:
 
 
 def _needed(value: Any, info: Any) -> Any:
-    if value is None and "octaves" in info.data:
+    if value is not None:
+        return value
+    if "octaves" in info.data:
         raise PydanticKnownError("missing")
-    return value
+    return 1  # the octaves are wrong, which is told already
 
 
 def _left_out(value: Any, info: Any, implied: Any) -> Any:
