@@ -16,7 +16,7 @@ from audit.ascent.canvas import Canvas, canvas_of
 from audit.ascent.loop import STRETCH, Ground, ascend, default_batch, look_and_step
 from audit.ascent.objective import Reading, activations_at
 from audit.ascent.presets import YOSINSKI, Preset
-from audit.ascent.rates import Adam, Progress
+from audit.ascent.rates import Adam, MeanChange, Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
 from audit.ascent.regularizers.clip_norm import ClipNorm
@@ -126,6 +126,8 @@ def plainly(look, job: Job) -> Trace:
         rate = job.preset.learning_rate
         if isinstance(rate, Progress):
             rate = min(rate.max, rate.progress / np.linalg.norm(gradient) ** 2)
+        elif isinstance(rate, MeanChange):
+            rate = rate.mean_change / np.abs(gradient).mean()
         x = x + rate * gradient
         for regularizer in job.preset.regularizers:
             x = regularized(x, gradient, regularizer, step)
