@@ -3,9 +3,9 @@
     python benchmarks/recognition.py classes [--count 50] [--presets yosinski-3 none] [--threads 2] [--json FILE]
     python benchmarks/recognition.py second [--seeds 10] [--presets none l2 yosinski-1 ...] [--threads 2] [--json FILE]
 
-`classes`: class units of SqueezeNet 1.0 (evenly spaced over the 1,000; the mean over the map of classifier.1, which is the
-class's output before its ReLU), one seed each: how many end with their class as the strongest output, and with 99.6 %
-of the softmax, the certainty of the fooling images of Nguyen et al. 2015.
+`classes`: class units of SqueezeNet 1.0 (evenly spaced over the 1,000; the mean over the map of classifier.1, a class's
+output before its ReLU), one seed each: how many end with their class as the strongest output, and with 99.6 % of the
+softmax, the certainty of the fooling images of Nguyen et al. 2015.
 `second`: ten classes of CIFAR-10 and some seeds on resnet20, shown to resnet32. Both need DEEPVIS_DATA.
 """
 
@@ -72,7 +72,7 @@ def classes(options: argparse.Namespace) -> list[dict[str, object]]:
     units = np.linspace(0, 999, options.count).round().astype(int).tolist()
     rows = []
     for name in options.presets or ("yosinski-3", "none"):
-        images = made(model, "classifier.1", units, [0], name, "mean")
+        images = made(model, "classifier.1", units, [0], name, everywhere="mean")
         probability = probabilities(model, images)
         own = probability[torch.arange(len(units)), units]
         rows.append(
@@ -119,6 +119,7 @@ def made(
     units: Sequence[int],
     seeds: Sequence[int],
     preset: str,
+    *,
     everywhere: Everywhere | None = None,
 ) -> list[Optimized]:
     """An image per unit and seed on the whole input, at the rates that an audit uses."""
