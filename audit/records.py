@@ -97,6 +97,11 @@ class Outline:
                 return layer
         raise KeyError(name)
 
+    def is_output(self, layer: Layer) -> bool:
+        """Whether the layer's units are the classes that the network answers with."""
+        last = self.layers[-1]
+        return layer.name in (last.name, last.same_as) and last.map_size == (1, 1)
+
     @property
     def first_convolution(self) -> Layer | None:
         """The first convolution that is executed."""

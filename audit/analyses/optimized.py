@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import UInt8
 
+from audit.analyses.judged import judged
 from audit.analyses.task import Task
 from audit.ascent.canvas import Canvas, canvas_of, proven
 from audit.ascent.loop import ascend
@@ -72,6 +73,7 @@ def optimized(
         captions=tuple(tuple(_caption(image) for image in row) for row in rows),
         groups=tuple(task.presets),
         note=_note(task, canvas),
+        numbers={} if any(isinstance(target, Direction) for target in targets) else judged(task, canvas, rows),
     )
 
 

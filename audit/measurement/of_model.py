@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit import events
+from audit.analyses.natural import natural_slope
 from audit.checks.evidence import Columns, Need
 from audit.claims import supplement
 from audit.config import Config
@@ -31,7 +32,7 @@ from audit.trials.noise import noise
 from audit.trials.preprocessing import preprocessing
 from audit.trials.readers import next_weights
 
-R = TypeVar("R", Scalars, Table)
+R = TypeVar("R", Scalars, Table, Numbers)
 
 
 class Measurement:
@@ -92,6 +93,16 @@ class Measurement:
     def codes(self) -> dict[str, Path]:
         """The file of each layer whose codes were asked for and written."""
         return self.one_pass.codes if self.done else {}
+
+    def slope(self, size: tuple[int, int]) -> float:
+        """Of the power spectrum of the pictures' centres, cut to that size (y, x): a mean over some of them."""
+        made = self._kept(
+            Numbers,
+            "spectrum",
+            lambda: Numbers({"slope": natural_slope(self.model, self.data.images, size)}),
+            size=size,
+        )
+        return made.values["slope"]
 
     def histograms(self, layer: Layer) -> list[Histogram]:
         """The histogram of each unit, if it was asked for."""
