@@ -183,8 +183,9 @@ class Pictures:
     """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB one of unit `units[i]`, `captions[i][j]` its text.
 
     `kind` is the analysis ("optimized", "max-patches", "deconv"); `groups` names consecutive blocks of tiles of equal
-    length (the presets of optimized images; one group otherwise). `note` says how the pictures were made. `names` are
-    those of the rows where they are of no units ("directions"), and `units` numbers them.
+    length (the presets of optimized images; one group otherwise). `note` says how the pictures were made. `numbers` are
+    named columns with one number per picture, NaN where it is not known: {"activation": float64[unit, tile], ...}.
+    `names` are those of the rows where they are of no units ("directions"), and `units` numbers them.
     """
 
     layer: str
@@ -194,6 +195,7 @@ class Pictures:
     captions: tuple[tuple[str, ...], ...]
     groups: tuple[str, ...]
     note: str
+    numbers: Mapping[str, Float[np.ndarray, "unit tile"]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
 
 
