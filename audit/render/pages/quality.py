@@ -21,6 +21,11 @@ WHAT = (
     "images of the preset are for the layer, and in their pixels; 0 where they are the same. Confidence: the "
     "probability of the class. Recognised: on how many images another model answers with it."
 )
+BRIEFLY = (
+    "Medians over the images of a preset: the activation, in brackets relative to the strongest picture of the audit; "
+    "rank, 1 where the unit is the strongest of its layer; slope of the power spectrum, about "
+    f"{MINUS}2 for natural pictures; diversity, how far apart the images are for the layer, 0 where they are the same."
+)
 TIMES = BY.rstrip()
 FOLDED = 24
 """More rows of layers are folded away."""
@@ -54,38 +59,43 @@ def grid_of(rows: Sequence[Row]) -> Grid | None:
 def line_of(row: Row) -> str:
     """What is known of a preset's images in one line, for paper: what they reach, rank, slope, diversity, ..."""
     times = _of_strongest(row)
-    parts = [
-        _short(row["activation"]) + (f" ({times})" if times != DASH else ""),
-        *(f"{head} {text}" for head in LINE if (text := CELLS[head](row)) != DASH),
-    ]
-    return " · ".join(parts)
+    parts = {
+        "": _short(row["activation"]) + (f" ({times})" if times != DASH else ""),
+        "rank ": _short(_known(row, "rank")),
+        "slope ": _decimals(_known(row, "slope"), 1),
+        "diversity ": _decimals(_known(row, "diversity")),
+        "confidence ": _share("confidence")(row),
+        "recognised ": _recognised(row),
+    }
+    return " · ".join(head + text for head, text in parts.items() if text != DASH)
 
 
 def variation(tables: Sequence[Table]) -> Grid | None:
-    """How much the images of each layer vary, by depth."""
+    """How much the images of each layer vary: preset by preset, by depth."""
     found = next((table for table in tables if table.name == "variation"), None)
     rows = rows_of(found, "layer", "preset", "units", "pixels", "low", "high", "codes")
     if not rows:
         return None
+    presets = list(dict.fromkeys(row["preset"] for row in rows))
     return Grid(
         "Variation by depth",
         "How far apart the images of a unit are that one preset makes from several starts, mean over the pictured "
         "units of a layer: 1 minus the cosine of their pixels, with a 95 % interval over the units, and of the layer's "
         "own activations. 0: every start ends in the same image.",
         (
-            *(Column(name) for name in ("layer", "preset")),
+            *(Column(name) for name in ("preset", "layer")),
             *(Column(name, True) for name in ("units", "of pixels", "interval", "of activations")),
         ),
         tuple(
             (
-                row["layer"],
                 row["preset"],
+                row["layer"],
                 number(row["units"]),
                 _decimals(row["pixels"]),
                 DASH if math.isnan(row["low"]) else f"{_decimals(row['low'])} to {_decimals(row['high'])}",
                 _decimals(row["codes"]),
             )
-            for row in rows
+            for row in sorted(rows, key=lambda row: presets.index(row["preset"]))
         ),
         folded=len(rows) > FOLDED,
     )
@@ -141,5 +151,3 @@ CELLS: dict[str, Callable[[Row], str]] = {
     "recognised": _recognised,
 }
 """Columns of the table, with what stands there: a dash where nothing is known."""
-
-LINE = ("rank", "slope", "diversity", "confidence", "recognised")

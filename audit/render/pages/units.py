@@ -10,7 +10,7 @@ from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
 from audit.render.pages.columns import COLUMNS, Columns, cell
 from audit.render.pages.layers import Fact
-from audit.render.pages.quality import WHAT, Row, grid_of, line_of, summaries
+from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
 from audit.render.pages.sections import Grid
 from audit.render.sprites import Embed, Embedded
 from audit.render.wording import BY, link, place
@@ -130,7 +130,14 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             href=link(place("layer", layer.name)),
             name=layer.name,
             text=_describe(layer),
-            methods=(*methods, *([Method("Numbers of the optimized images", WHAT, "")] if any(rows.values()) else [])),
+            methods=(
+                *methods,
+                *(
+                    [Method("Numbers of optimized images", BRIEFLY if whole else WHAT, "")]
+                    if any(rows.values())
+                    else []
+                ),
+            ),
             distribution=_distribution(report, layer, units),
             units=(
                 *(_unit(layer, unit, labels, columns.get(layer.name, {}), panels) for unit in units),
