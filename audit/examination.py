@@ -18,6 +18,7 @@ from audit.model.load import Model
 from audit.plan import Subject
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
+from audit.words import plural
 
 STOPPED = "not evaluated: the run stopped before it"
 
@@ -117,13 +118,17 @@ class Examination:
             return Verdict(item, "passed", _summed(self.measured.claims()))
         if not plan.pictures(item.task):
             units = self.measured.units(layer, item.task)
-            return Verdict(item, "passed", f"{units} units measured on {self.measured.images} pictures")
+            return Verdict(
+                item, "passed", f"{plural(units, 'unit')} measured on {plural(self.measured.images, 'picture')}"
+            )
         chosen = plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
         if not chosen:
             return Verdict(item, "passed", "no unit was flagged: none is pictured")
         pictures = self._beside_natural(self._pictured(item.task, layer, section, chosen), layer)
         self.pictures[layer.name, item.task] = pictures
-        return Verdict(item, "passed", f"{len(chosen)} units, {pictures.tiles.shape[1]} pictures each")
+        return Verdict(
+            item, "passed", f"{plural(len(chosen), 'unit')}, {plural(pictures.tiles.shape[1], 'picture')} each"
+        )
 
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now."""
@@ -215,7 +220,7 @@ def _summed(claims: Sequence[Claim]) -> str:
     """How many claims there are, and how many of them hold."""
     count = Counter(claim.outcome for claim in claims)
     said = [f"{count['holds']} hold", f"{count['inconclusive']} inconclusive", f"{count['contradicted']} contradicted"]
-    return f"{len(claims)} claims of the paper held against the network: {', '.join(said)}"
+    return f"{plural(len(claims), 'claim')} of the paper held against the network: {', '.join(said)}"
 
 
 def _verdict(item: Item, judgement: Judgement) -> Verdict:
