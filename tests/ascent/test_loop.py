@@ -16,7 +16,7 @@ from audit.ascent.canvas import Canvas, canvas_of
 from audit.ascent.loop import STRETCH, Ground, ascend, default_batch, look_and_step
 from audit.ascent.objective import Reading, activations_at
 from audit.ascent.presets import BUILT_IN, Preset
-from audit.ascent.rates import Adam, Progress
+from audit.ascent.rates import Adam, MeanChange, Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
 from audit.ascent.regularizers.clip_norm import ClipNorm
@@ -33,6 +33,7 @@ SHAPE = (3, 14, 12)
 MEAN = torch.tensor([0.48, 0.46, 0.41], dtype=torch.float64).view(3, 1, 1)
 STD = torch.tensor([0.23, 0.22, 0.25], dtype=torch.float64).view(3, 1, 1)
 PLAIN = Preset(steps=20, learning_rate=1.0)
+PAPERS = ("yosinski-1", "yosinski-2", "yosinski-3", "yosinski-4")
 
 
 def small_net(channels: int = 3) -> nn.Sequential:
@@ -126,6 +127,8 @@ def plainly(look, job: Job) -> Trace:
         rate = job.preset.learning_rate
         if isinstance(rate, Progress):
             rate = min(rate.max, rate.progress / np.linalg.norm(gradient) ** 2)
+        elif isinstance(rate, MeanChange):
+            rate = rate.mean_change / np.abs(gradient).mean()
         x = x + rate * gradient
         for regularizer in job.preset.regularizers:
             x = regularized(x, gradient, regularizer, step)
@@ -204,7 +207,7 @@ def test_every_start_is_followed_as_in_the_plain_loop(start):
 def test_a_mixed_batch_gives_every_job_what_it_gets_alone():
     network = small_net().float()
     mean, std = MEAN.float(), STD.float()
-    presets = [shortened(name, steps) for name, steps in zip(BUILT_IN, (10, 60, 70, 60), strict=True)]
+    presets = [shortened(name, steps) for name, steps in zip(PAPERS, (10, 60, 70, 60), strict=True)]
     jobs = [Job(unit, preset, seed) for unit in (0, 3) for preset in presets for seed in (0, 1)]
     together = run(network, "2", jobs, mean=mean, std=std)
     assert [result.job for result in together] == jobs
@@ -463,7 +466,7 @@ def test_progress_adds_up_to_the_steps_of_all_jobs_also_of_those_that_stop():
     jobs = [
         Job(unit, shortened(name, steps))
         for unit in (1, 3)
-        for name, steps in zip(BUILT_IN, (5, 60, 120, 7), strict=True)
+        for name, steps in zip(PAPERS, (5, 60, 120, 7), strict=True)
     ]
     run(small_net(), "2", jobs, listener=heard, batch=3)
     assert heard.begun == [("optimized images of 2", 2 * (5 + 60 + 120 + 7))]
