@@ -118,7 +118,7 @@ class Preset(BaseModel):
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage
 # the rows are the top left, top right, bottom left and bottom right. "none" and "l2" (after Simonyan et al. 2013) are
 # ours. The 50 steps of "none" take 14 of 15 classes of SqueezeNet 1.0 (classifier.3, 227 x 227, from noise) above a
-# probability of 0.9999; the other has no gradient at its start, and by 100 steps one has been overtaken by a similar one.
+# probability of 0.9999; the other has no gradient at its start. By 100 steps one has been overtaken by a similar one.
 BUILT_IN: dict[str, Preset] = {
     "yosinski-1": Preset(
         steps=500,
