@@ -2,16 +2,19 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from audit import events, plan, registry
+from audit.analyses.natural import beside
 from audit.analyses.task import Task
 from audit.checks.evidence import Check, Evidence
 from audit.config import Config, LayerSection
 from audit.config.reading import OF_WEIGHTS
 from audit.errors import AuditError, NotApplicable, Unavailable
 from audit.measurement import Data, Measurement, code_digest
+from audit.model.load import Model
 from audit.plan import Subject
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
@@ -20,7 +23,7 @@ STOPPED = "not evaluated: the run stopped before it"
 
 
 class Examination:
-    """Verdicts, measurements and pictures of one model."""
+    """Verdicts, measurements and pictures of one model; `models` are all of the file, by name."""
 
     def __init__(
         self,
@@ -31,8 +34,9 @@ class Examination:
         *,
         folder: Path,
         listener: events.Listener,
+        models: Mapping[str, Model] = MappingProxyType({}),
     ):
-        self.config, self.subject, self.items = config, subject, tuple(items)
+        self.config, self.subject, self.items, self.models = config, subject, tuple(items), models
         self.work, self.listener = Work(folder), listener
         self.measured = Measurement(
             config, subject.model, plan.needs(subject, items), data, work=self.work, listener=listener
@@ -117,7 +121,7 @@ class Examination:
         chosen = plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
         if not chosen:
             return Verdict(item, "passed", "no unit was flagged: none is pictured")
-        pictures = self._pictured(item.task, layer, section, chosen)
+        pictures = self._beside_natural(self._pictured(item.task, layer, section, chosen), layer)
         self.pictures[layer.name, item.task] = pictures
         return Verdict(item, "passed", f"{len(chosen)} units, {pictures.tiles.shape[1]} pictures each")
 
@@ -132,8 +136,10 @@ class Examination:
             presets={preset: self.config.presets[preset] for preset in section.presets},
             seed=self.config.audit.seed,
             listener=self.listener,
+            folder=self.config.file.parent,
             images=self.measured.data.images if analysis.needs_data else None,
             strongest=self.measured.strongest(layer) if analysis.needs_data else None,
+            second=self._second(section, layer),
         )
         made_by = self._made_by(name, task)
         found = self.work.get(made_by)
@@ -158,9 +164,32 @@ class Examination:
             input=[section.input, section.mean, section.std],
             presets=presets,
             canvas=task.section.canvas,
+            objective=task.section.objective,
+            directions=[repr(direction) for direction in task.section.directions],
             rates=task.section.rates,
             seed=task.seed,
+            second=None
+            if task.second is None
+            else [task.second.digest, task.second.section.mean, task.second.section.std],
         )
+
+    def _second(self, section: LayerSection, layer: Layer) -> Model | None:
+        """The model that is asked whether it recognises the layer's classes; none that would only ask itself."""
+        if section.recognised_by in (None, self.subject.name) or not self.subject.model.outline.is_output(layer):
+            return None
+        return self.models.get(str(section.recognised_by))
+
+    def _beside_natural(self, pictures: Pictures, layer: Layer) -> Pictures:
+        """Optimized images beside the pictures of the audit, where a pass that was asked for measures the layer.
+
+        Nothing else is asked of the pictures: they are no part of how the images are made.
+        """
+        if "activation" not in pictures.numbers or layer.name not in self.measured.needs.layers:
+            return pictures
+        try:
+            return beside(pictures, self.measured.strongest(layer), self.measured.slope(pictures.tiles.shape[2:4]))
+        except Exception:  # what is wrong with the pictures is said by the items that need them
+            return pictures
 
     def _flagged(self, layer: Layer, section: LayerSection) -> list[Finding]:
         """What the checks found in the layer, or in the layer that rectifies it; only where the section asks for it.

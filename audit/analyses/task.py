@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from audit.ascent.presets import Preset
@@ -16,7 +17,8 @@ from audit.records import Layer, Pictures, TopK
 class Task:
     """Some units of a layer to be pictured as its [[layers]] section says.
 
-    `images` and `strongest` are there for an analysis that needs data.
+    `folder` is where audit.toml lies; `images` and `strongest` are there for an analysis that needs data. `second` is
+    another model of the same classes, which is asked whether it recognises the optimized images of a class.
     """
 
     model: Model
@@ -28,6 +30,8 @@ class Task:
     listener: Listener
     images: Images | None = None
     strongest: TopK | None = None
+    folder: Path = Path()
+    second: Model | None = None
 
 
 class Analysis(Protocol):

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit import events
+from audit.analyses.natural import natural_slope
 from audit.checks.evidence import Columns, Need
 from audit.claims import supplement
 from audit.config import Config
@@ -31,7 +32,7 @@ from audit.trials.noise import noise
 from audit.trials.preprocessing import preprocessing
 from audit.trials.readers import next_weights
 
-R = TypeVar("R", Scalars, Table)
+R = TypeVar("R", Scalars, Table, Numbers)
 
 
 class Measurement:
@@ -43,6 +44,7 @@ class Measurement:
         self.config, self.model, self.needs = config, model, needs
         self.data, self.work, self.listener = data, work, listener
         self.one_pass = OnePass(config, model, needs, data, work=work, listener=listener)
+        self._of_pass: dict[str, Columns] = {}
         self._of_weights: dict[str, Columns] = {}
         self._studied = Once(self._study_first)
         self._claims = Once(self._held)
@@ -91,6 +93,16 @@ class Measurement:
     def codes(self) -> dict[str, Path]:
         """The file of each layer whose codes were asked for and written."""
         return self.one_pass.codes if self.done else {}
+
+    def slope(self, size: tuple[int, int]) -> float:
+        """Of the power spectrum of the pictures' centres, cut to that size (y, x): a mean over some of them."""
+        made = self._kept(
+            Numbers,
+            "spectrum",
+            lambda: Numbers({"slope": natural_slope(self.model, self.data.images, size)}),
+            size=size,
+        )
+        return made.values["slope"]
 
     def histograms(self, layer: Layer) -> list[Histogram]:
         """The histogram of each unit, if it was asked for."""
@@ -142,7 +154,7 @@ class Measurement:
                 known |= self.accuracy.values
         return Numbers(known)
 
-    @property
+    @cached_property
     def accuracy(self) -> Numbers:
         """Top-1 and top-5, where pictures have labels; DataError where labels are no outputs."""
         return accuracy(self.table("predictions"))
@@ -221,7 +233,13 @@ class Measurement:
             self.work.put(made, [record])
         return record
 
-    def _measured_columns(self, name: str) -> dict[str, Float[np.ndarray, " unit"]]:
+    def _measured_columns(self, name: str) -> Columns:
+        """What the pass says of the layer's units."""
+        if name not in self._of_pass:
+            self._of_pass[name] = self._columns_of_pass(name)
+        return self._of_pass[name]
+
+    def _columns_of_pass(self, name: str) -> Columns:
         columns: dict[str, Float[np.ndarray, " unit"]] = {}
         for record in self.one_pass.of_layer(name):
             if isinstance(record, Scalars):

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from audit import registry
-from audit.ascent.presets import BUILT_IN, Preset, build, label
+from audit.ascent.presets import BUILT_IN, YOSINSKI, Preset, build, label
 from audit.ascent.rates import Progress
 from audit.ascent.regularizers import Regularizer
 from audit.ascent.regularizers.blur import Blur
@@ -41,14 +41,13 @@ def as_row(preset: Preset) -> tuple[float | None, ...]:
 
 
 def test_the_papers_presets_are_table_1_in_its_order():
-    papers = {name: preset for name, preset in BUILT_IN.items() if name.startswith("yosinski-")}
-    assert list(papers) == list(TABLE_1)
-    assert {name: as_row(preset) for name, preset in papers.items()} == TABLE_1
-    assert {preset.start for preset in papers.values()} == {"noise"}
+    assert list(YOSINSKI) == list(TABLE_1)
+    assert {name: as_row(preset) for name, preset in YOSINSKI.items()} == TABLE_1
+    assert {preset.start for preset in YOSINSKI.values()} == {"noise"}
 
 
 def test_the_papers_presets_regularize_in_the_order_of_the_reference():
-    for preset in (BUILT_IN[name] for name in TABLE_1):
+    for preset in YOSINSKI.values():
         places = [ORDER.index(type(regularizer)) for regularizer in preset.regularizers]
         assert places == sorted(places)
 

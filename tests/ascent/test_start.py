@@ -49,6 +49,12 @@ def test_the_uniform_start_covers_the_pixels_of_0_to_255():
     assert pixels.mean() == pytest.approx(127.5, abs=2)
 
 
+def test_the_blank_start_is_near_white():
+    pixels = start_image("blank", 1, (100, 100), MEAN) + 255 * MEAN
+    assert pixels.mean() == pytest.approx(250, abs=0.2)
+    assert pixels.std() == pytest.approx(8, abs=0.1)
+
+
 def test_the_mean_start_is_the_mean_picture():
     assert not start_image("mean", 1, (4, 5), MEAN).any()
 

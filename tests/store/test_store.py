@@ -90,7 +90,7 @@ def test_results_are_valid_json_with_null_for_what_is_not_a_number(report: Repor
 
     write(report, tmp_path / "run")
     results = json.loads((tmp_path / "run" / "results.json").read_text(), parse_constant=refuse)
-    assert results["schema"] == SCHEMA == 2
+    assert results["schema"] == SCHEMA == 3
     assert results["outcome"] == report.outcome == "error"
     by_id = {item["id"]: item for item in results["items"]}
     assert len(by_id) == len(report.verdicts)
@@ -246,6 +246,7 @@ def test_nothing_is_left_beside_the_report(report: Report, tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["run"]
     assert sorted(path.name for path in (tmp_path / "models" / "run").iterdir()) == [
         "histograms.parquet",
+        "pictures.parquet",
         "results.json",
         "sprites",
         "tables",
@@ -257,7 +258,7 @@ def test_two_writes_are_the_same_bytes(report: Report, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(report, tmp_path / name)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 3 + len(report.pictures) + len(report.tables)
+    assert len(files) == 4 + len(report.pictures) + len(report.tables)
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
 
 
@@ -317,7 +318,7 @@ def damage(folder: Path, name: str) -> None:
         case "half of the results":
             results.write_text(results.read_text()[:1000])
         case "another version":
-            results.write_text(results.read_text().replace('"schema": 2', '"schema": 1'))
+            results.write_text(results.read_text().replace('"schema": 3', '"schema": 1'))
         case "an unknown outcome":
             results.write_text(results.read_text().replace('"outcome": "skipped"', '"outcome": "waved"'))
         case "a bare NaN":
@@ -333,7 +334,7 @@ def damage(folder: Path, name: str) -> None:
     [
         ("no results", "no report"),
         ("half of the results", "damaged"),
-        ("another version", "has schema 1, this version reads 2"),
+        ("another version", "has schema 1, this version reads 3"),
         ("an unknown outcome", "unknown outcome 'waved'"),
         ("a bare NaN", "NaN is not JSON"),
         ("no table", "units.parquet"),
