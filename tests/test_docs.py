@@ -94,9 +94,9 @@ def test_every_regularizer_has_an_entry(name):
     assert f'| <a id="{name}"></a>`{name}` |' in page("docs/presets.md")
 
 
-@pytest.mark.parametrize("name", YOSINSKI)
+@pytest.mark.parametrize("name", [*YOSINSKI, "none", "l2"])
 def test_the_table_of_presets_has_their_numbers(name):
-    preset = YOSINSKI[name]
+    preset = BUILT_IN[name]
     (row,) = [line for line in page("docs/presets.md").splitlines() if line.startswith(f"| `{name}` |")]
     *_, steps, rate, regularizers, _favours, _ = (cell.strip() for cell in re.split(r"(?<!\\)\|", row))
     assert steps == str(preset.steps)
