@@ -219,6 +219,10 @@ class LayerSection(Section):
         "scaled",
         description="Scale a unit's gradient so that the presets' rates suit this network, or take it as it is.",
     )
+    precision: Literal["float32", "bf16"] = Field(
+        "float32",
+        description="Optimize with the network as it is, or in bfloat16: faster on some devices, and less exact.",
+    )
     objective: Literal["unit", "channel"] = Field(
         "unit",
         description="Optimize the unit at one position, or its mean over the map of the whole input.",
