@@ -66,6 +66,11 @@ class StoreError(AuditError):
     """A report that cannot be written or read."""
 
 
+def without_labels() -> NotApplicable:
+    """Why nothing can be said that needs labels."""
+    return NotApplicable("no picture has a label: sort them into a folder per class, or let the factory return labels")
+
+
 def nearest(asked: str, there_is: Sequence[str]) -> str:
     """`; did you mean "x"?` for the closest of the names there are, else a list of them, else nothing."""
     close = get_close_matches(asked, there_is, n=1, cutoff=0.5)

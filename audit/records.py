@@ -63,9 +63,14 @@ class Layer:
         return self.shape[0]
 
     @property
+    def function(self) -> str:
+        """The kind as one word for the module and the function: "leakyrelu" for LeakyReLU and leaky_relu."""
+        return self.kind.lower().replace("_", "")
+
+    @property
     def nonlinear(self) -> bool:
         """Whether an activation function made the output, a ReLU or another."""
-        return self.rectifier or self.kind.lower().replace("_", "") in NONLINEAR
+        return self.rectifier or self.function in NONLINEAR
 
     @property
     def map_size(self) -> tuple[int, int]:

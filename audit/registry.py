@@ -50,8 +50,12 @@ COMPONENTS: dict[str, dict[str, str]] = {
     "regularizer": {
         "decay": "audit.ascent.regularizers.decay:Decay",
         "blur": "audit.ascent.regularizers.blur:Blur",
+        "clip-value": "audit.ascent.regularizers.clip_value:ClipValue",
         "clip-norm": "audit.ascent.regularizers.clip_norm:ClipNorm",
+        "clip-benefit": "audit.ascent.regularizers.clip_benefit:ClipBenefit",
         "clip-contribution": "audit.ascent.regularizers.clip_contribution:ClipContribution",
+        "total-variation": "audit.ascent.regularizers.total_variation:TotalVariation",
+        "alpha-norm": "audit.ascent.regularizers.alpha_norm:AlphaNorm",
     },
     "transform": {
         "jitter": "audit.ascent.transforms.jitter:Jitter",

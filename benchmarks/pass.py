@@ -79,7 +79,7 @@ def measured(
 ) -> list[Row]:
     """Median seconds of the pass and of the bare forward, and the median and quartiles of the ratios of neighbours."""
     every = outline(network, SHAPE).layers
-    layers = [layer for layer in every if layer.kind == "Conv2d" or spelled(layer.kind) in NONLINEAR]
+    layers = [layer for layer in every if layer.kind == "Conv2d" or layer.function in NONLINEAR]
     states = {layer.name: [reducer() for reducer in reducers] for layer in layers}
     order = fastest(network, pixels, layers[-1].name)
     images = torch.arange(len(pixels))
@@ -108,10 +108,6 @@ def measured(
         {"name": f"{name}/bare", "value": median(other for _, other, _ in times), "unit": "s"},
         {"name": f"{name}/layers", "value": len(layers), "unit": "layers"},
     ]
-
-
-def spelled(kind: str) -> str:
-    return kind.lower().replace("_", "")
 
 
 def fastest(network: nn.Module, pixels: torch.Tensor, last: str) -> torch.memory_format:

@@ -27,9 +27,9 @@ class Task:
     presets: Mapping[str, Preset]
     seed: int
     listener: Listener
-    folder: Path = Path()
     images: Images | None = None
     strongest: TopK | None = None
+    folder: Path = Path()
 
 
 class Analysis(Protocol):

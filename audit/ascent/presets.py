@@ -1,4 +1,4 @@
-"""Presets: how an image is optimized, as values; the four of Yosinski et al. 2015, Table 1, and those of audit.toml."""
+"""Presets: how an image is optimized, as values; those of Yosinski et al. 2015, two baselines, those of audit.toml."""
 
 from typing import Annotated, Any, Literal
 
@@ -18,17 +18,21 @@ from audit.ascent.octaves import GOOGLENET, VGG_S, Octave, listed, octaves_capti
 from audit.ascent.parametrizations import Parametrization
 from audit.ascent.rates import Adam, MeanChange, Positive, Probability, Progress, caption, policy
 from audit.ascent.regularizers import Regularizer
+from audit.ascent.regularizers.alpha_norm import AlphaNorm
 from audit.ascent.regularizers.blur import Blur
+from audit.ascent.regularizers.clip_benefit import ClipBenefit
 from audit.ascent.regularizers.clip_contribution import ClipContribution
 from audit.ascent.regularizers.clip_norm import ClipNorm
+from audit.ascent.regularizers.clip_value import ClipValue
 from audit.ascent.regularizers.decay import Decay
+from audit.ascent.regularizers.total_variation import TotalVariation
 from audit.ascent.transforms import Transform
 from audit.ascent.transforms.jitter import Jitter
 from audit.ascent.transforms.rotate import Rotate
 from audit.ascent.transforms.scale import Scale
 
-Start = Literal["noise", "uniform", "mean", "blank"]
-Shipped = Decay | Blur | ClipNorm | ClipContribution
+Start = Literal["noise", "uniform", "mean", "blank", "strongest"]
+Shipped = Decay | Blur | ClipValue | ClipNorm | ClipBenefit | ClipContribution | TotalVariation | AlphaNorm
 ShippedTransform = Jitter | Scale | Rotate
 
 
@@ -109,9 +113,10 @@ class Preset(BaseModel):
     """How an image is optimized: from where, which way, how far, how often, and what keeps it natural.
 
     `steps` images are looked at, the first of them the start; the regularizers act in their order after every step, the
-    transforms before every look. `start` is "noise" (standard deviation 10 around the mean), "uniform" (0..255),
-    "mean" (the mean picture) or "blank" (near white); `learning_rate` holds for pixels of 0..255. A parametrization has
-    its own start and needs no regularizers. Octaves have rates and blurs of their own, and their steps make `steps`.
+    transforms before every look. `start` is "noise" (standard deviation 10 around the mean picture), "uniform"
+    (0..255), "mean" (the mean picture), "blank" (near white) or "strongest" (the mean of the unit's strongest
+    pictures); `learning_rate` holds for pixels of 0..255. A parametrization has its own start and needs no
+    regularizers. Octaves have rates and blurs of their own, and their steps make `steps`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, json_schema_extra=_without_octaves)
@@ -133,7 +138,7 @@ class Preset(BaseModel):
     start: Start = Field(
         "noise",
         description="noise: standard deviation 10 around the mean picture; uniform: 0..255; mean: the mean picture; "
-        "blank: near white, 250 with standard deviation 8.",
+        "blank: standard deviation 8 around 250; strongest: the mean of the unit's strongest pictures.",
     )
     push: Literal["up", "down"] = Field("up", description="Whether the activation is to become high or low.")
     shown: Annotated[Literal["best", "first", "last"], BeforeValidator(_shown)] = Field(
@@ -185,8 +190,15 @@ YOSINSKI: dict[str, Preset] = {
     ),
 }
 
+# "none" and "l2" (after Simonyan et al. 2013) are ours. The 50 steps of "none" take 14 of 15 classes of SqueezeNet 1.0
+# (classifier.3, 227 x 227, from noise) above a probability of 0.9999; the other has no gradient at its start, and by
+# 100 steps one has been overtaken by a similar one.
 BUILT_IN: dict[str, Preset] = {
     **YOSINSKI,
+    "none": Preset(steps=50, learning_rate=MeanChange(mean_change=2.0)),
+    "l2": Preset(
+        steps=100, learning_rate=MeanChange(mean_change=2.0), start="mean", regularizers=(Decay(strength=0.05),)
+    ),
     "oygard": Preset(octaves=VGG_S, start="blank"),
     "oygard-googlenet": Preset(octaves=GOOGLENET, start="blank", leaky=0.01),
 }

@@ -6,15 +6,22 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.ascent.presets import Start
+from audit.errors import AuditError
 
 
 def start_image(
-    start: Start, seed: int, size: tuple[int, int], mean: Float[np.ndarray, "channel 1 1"]
+    start: Start,
+    seed: int,
+    size: tuple[int, int],
+    mean: Float[np.ndarray, "channel 1 1"],
+    strongest: Float[np.ndarray, "channel {size[0]} {size[1]}"] | None = None,
 ) -> Float[np.ndarray, "channel {size[0]} {size[1]}"]:
     """float64 pixels of 0..255 minus the mean; `mean` is that of pixels of 0..1, `size` is (y, x).
 
     The noise is numpy's RandomState(seed).normal(0, 10), drawn channel by channel as Yosinski's optimizer draws it;
-    a seed outside 0 .. 2**32 - 1 is a ValueError.
+    "blank" is Oygard's near white. `strongest` is the mean of the unit's strongest pictures, pixels of 0..255 minus the
+    mean, from which Nguyen et al. 2016 start; AuditError where a start wants it and it is not given. A seed outside
+    0 .. 2**32 - 1 is a ValueError.
     """
     shape = (mean.shape[0], *size)
     match start:
@@ -28,6 +35,13 @@ def start_image(
         case "blank":
             white: np.ndarray = np.random.RandomState(seed).normal(250, 8, shape) - 255 * mean
             return white
+        case "strongest":
+            if strongest is None:
+                raise AuditError(
+                    'start = "strongest" starts from the unit\'s strongest pictures, and there are none here; '
+                    'add [data] to audit.toml, or start from "noise"'
+                )
+            return strongest.astype(np.float64)
 
 
 @lru_cache(maxsize=16)

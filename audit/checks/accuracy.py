@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from audit.checks.chance import allowance
 from audit.checks.evidence import Check, Evidence, Need, Place
-from audit.errors import NotApplicable, Unavailable
+from audit.errors import NotApplicable, Unavailable, without_labels
 from audit.records import Judgement
 
 
@@ -39,9 +39,7 @@ class Accuracy(Check):
             raise NotApplicable("the checkpoint states no accuracy of its own to hold it to; give at_least")
         answers = evidence.tables.get("predictions")
         if answers is not None and not (answers.columns["label"] >= 0).any():
-            raise NotApplicable(
-                "no picture has a label: sort them into a folder per class, or let the factory return labels"
-            )
+            raise without_labels()
         share = 100 * evidence.number(f"top{self.top}")
         count = int(evidence.number("labelled_images"))
         message = f"top-{self.top} accuracy {share:.2f} % on {count} labelled pictures"

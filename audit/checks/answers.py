@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from audit.checks.evidence import Evidence
-from audit.errors import NotApplicable
+from audit.errors import without_labels
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ def labelled_answers(evidence: Evidence) -> Answers:
     """To the pictures with a label; NotApplicable if there is none."""
     every = answers(evidence)
     if not (every.label >= 0).any():
-        raise NotApplicable(
-            "no picture has a label: sort them into a folder per class, or let the factory return labels"
-        )
+        raise without_labels()
     return every.of(every.label >= 0)
 
 

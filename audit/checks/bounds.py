@@ -13,4 +13,4 @@ BOUNDS = {
 
 def bounds(layer: Layer | None) -> tuple[float, float] | None:
     """(lowest, highest) value that the layer can have; None where there is no bound on both sides, or none is known."""
-    return BOUNDS.get(layer.kind.lower().replace("_", "")) if layer else None
+    return BOUNDS.get(layer.function) if layer else None

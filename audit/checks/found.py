@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from audit.checks.evidence import Evidence
 from audit.errors import Unavailable
 from audit.records import Finding, Judgement
-
-LISTED = 20
+from audit.words import listed
 
 
 def share_of_layer(findings: Sequence[Finding], units: int, at_most: float, said: str, advice: str) -> Judgement:
     """The share of `units` that have a finding, in percent; `said` is what is said of them, `advice` what to do."""
     message = f"{len(findings)} of {units} units {said}"
     if findings:
-        message += f": {_listed(findings)}. {advice}"
+        message += f": {listed([finding.unit for finding in findings])}. {advice}"
     return Judgement(100 * len(findings) / units, at_most, "at most", "%", message, tuple(findings))
 
 
@@ -24,8 +23,3 @@ def enough_pictures(evidence: Evidence, needed: int, findings: Sequence[Finding]
             f"{len(findings)} units {said}, but on only {evidence.images} pictures; "
             f"show at least {needed} (data.limit), or set min_images"
         )
-
-
-def _listed(findings: Sequence[Finding]) -> str:
-    more = f" and {len(findings) - LISTED} more" if len(findings) > LISTED else ""
-    return ", ".join(str(finding.unit) for finding in findings[:LISTED]) + more

@@ -17,8 +17,3 @@ def parameter_rows(evidence: Evidence) -> list[Row]:
 def filter_rows(evidence: Evidence) -> list[Row]:
     """The weights of convolutions, linear and attention layers."""
     return [row for row in parameter_rows(evidence) if row["filters"] > 0]
-
-
-def listed(names: list[str], most: int = 8) -> str:
-    """The first of them, and how many more."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -3,15 +3,13 @@
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
 from pydantic import Field
-from scipy.stats import beta
 
 from audit.checks.evidence import Check, Evidence, Need, Place
+from audit.checks.firing import highest_share, how_often
 from audit.checks.found import enough_pictures, share_of_layer
 from audit.records import Finding, Judgement
 
-CONFIDENCE = 0.95
 FEWEST_CLASSES = 10
 
 
@@ -33,14 +31,14 @@ class RareUnits(Check):
     min_images: int = Field(default=100, ge=1, description="with fewer pictures nothing is said of units like these")
 
     def judge(self, evidence: Evidence) -> Judgement:
-        fires = evidence.column("share_of_images")
+        fires, images = evidence.column("share_of_images"), evidence.images
         limit = self.share_of_class / max(_classes(evidence), FEWEST_CLASSES)
-        highest = _highest(fires, evidence.images)
+        highest = highest_share(fires, images)
         findings = [
-            Finding(evidence.place, int(unit), _said(fires[unit], highest[unit], evidence.images), float(fires[unit]))
+            Finding(evidence.place, int(unit), how_often(fires[unit], highest[unit], images), float(fires[unit]))
             for unit in np.flatnonzero(~(fires == 0) & ~(highest > limit))
         ]
-        said = f"fire on some, but on less than {limit:.2%} of pictures like these ({evidence.images} were shown)"
+        said = f"fire on some, but on less than {limit:.2%} of pictures like these ({images} were shown)"
         enough_pictures(evidence, self.min_images, findings, said)
         advice = "Look at their strongest images; prune them, or train again with a lower learning rate"
         return share_of_layer(findings, len(fires), self.at_most, said, advice)
@@ -48,13 +46,3 @@ class RareUnits(Check):
 
 def _classes(evidence: Evidence) -> int:
     return len(evidence.labels) or evidence.outline.layers[-1].units
-
-
-def _highest(shares: Float[np.ndarray, " unit"], images: int) -> Float[np.ndarray, " unit"]:
-    """The upper end of the one-sided interval of each share of `images`; NaN stays NaN."""
-    fired = np.round(shares * images)
-    return np.where(fired < images, beta.ppf(CONFIDENCE, fired + 1, np.maximum(images - fired, 1)), shares)
-
-
-def _said(share: float, highest: float, images: int) -> str:
-    return f"fires on {share * images:.0f} of {images} pictures, so on less than {highest:.2%} of such pictures"

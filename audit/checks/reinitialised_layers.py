@@ -6,9 +6,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from audit.checks.evidence import Check, Evidence, Need, Place
-from audit.checks.parameters import Row, listed, parameter_rows
+from audit.checks.parameters import Row, parameter_rows
 from audit.errors import NotApplicable
 from audit.records import Finding, Judgement
+from audit.words import listed
 
 SURE = 1000
 """With fewer weights chance alone explains some trained layers; there the scale must be that of a known recipe too."""
@@ -80,13 +81,13 @@ class ReinitialisedLayers(Check):
     def _message(self, findings: list[Finding], judged: int, norms: int, small: list[str]) -> str:
         looked = f"{judged} layers" + (f" and {norms} normalisations" if norms else "")
         passed_over = (
-            f"; {len(small)} with under {self.min_weights} weights not judged: {listed(small)}" if small else ""
+            f"; {len(small)} with under {self.min_weights} weights not judged: {listed(small, 8)}" if small else ""
         )
         if not findings:
             return f"none of {looked} looks as it was initialized{passed_over}"
         names = list(dict.fromkeys(str(finding.layer) for finding in findings))
         return (
-            f"{len(names)} of {looked} look as they were before training: {listed(names)}. Load them from the "
+            f"{len(names)} of {looked} look as they were before training: {listed(names, 8)}. Load them from the "
             f"checkpoint (names, prefix, number of classes), or train them{passed_over}"
         )
 

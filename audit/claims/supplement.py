@@ -82,7 +82,7 @@ def _activated(outline: Outline, columns: Mapping[str, Columns]) -> list[str]:
 
     A block, or a dropout, that only passes on what an activation function made would count it twice.
     """
-    functions = [layer.name for layer in outline.layers if layer.kind.lower().replace("_", "") in NONLINEAR]
+    functions = [layer.name for layer in outline.layers if layer.function in NONLINEAR]
     return [name for name in functions if "std" in columns.get(name, {})]
 
 

@@ -1,13 +1,13 @@
 """Pictures as the model sees them -> what can be said of each: how bright, how sharp, how large it was."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any, cast, no_type_check
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Shaped
 from torch import Tensor
 
+from audit.data.compiled import compiled
 from audit.data.source import Images
 from audit.records import Table
 
@@ -29,14 +29,14 @@ def attributes(pixels: Shaped[Tensor, "channel y x"], size: tuple[int, int]) -> 
     weights = np.array(LUMA if len(planes) == 3 else (1 / len(planes),) * len(planes))
     weights = weights / 255 if planes.dtype == np.uint8 else weights
     height, width = size
-    return np.array([*_loops()(planes, weights), width, height, width / height], np.float32)
+    return np.array([*_measure()(planes, weights), width, height, width / height], np.float32)
 
 
 class Attributes:
     """What is known of each picture that was shown: 28 bytes for each."""
 
     def __init__(self, images: Images):
-        _loops()  # once, before many threads ask for it
+        _measure()  # once, before many threads ask for it
         self._images = images
         self._numbers = np.full((len(images), len(NAMES)), np.nan, np.float32)
         self._shown = np.zeros(len(images), np.bool_)
@@ -54,16 +54,10 @@ class Attributes:
         return Table("attributes", columns)
 
 
-@cache
-def _loops() -> Measure:
-    """`_measured` as machine code that lets other threads run; numba is imported here, since it takes half a second."""
-    from numba import njit
-
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
-    try:
-        return cast(Measure, njit(cache=True, **options)(_measured))
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return cast(Measure, njit(**options)(_measured))
+def _measure() -> Measure:
+    """`_measured` as machine code that may add in any order."""
+    measure: Measure = compiled(_measured, "reassoc", "contract")
+    return measure
 
 
 @no_type_check

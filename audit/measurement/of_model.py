@@ -43,6 +43,7 @@ class Measurement:
         self.config, self.model, self.needs = config, model, needs
         self.data, self.work, self.listener = data, work, listener
         self.one_pass = OnePass(config, model, needs, data, work=work, listener=listener)
+        self._of_pass: dict[str, Columns] = {}
         self._of_weights: dict[str, Columns] = {}
         self._studied = Once(self._study_first)
         self._claims = Once(self._held)
@@ -142,7 +143,7 @@ class Measurement:
                 known |= self.accuracy.values
         return Numbers(known)
 
-    @property
+    @cached_property
     def accuracy(self) -> Numbers:
         """Top-1 and top-5, where pictures have labels; DataError where labels are no outputs."""
         return accuracy(self.table("predictions"))
@@ -221,7 +222,13 @@ class Measurement:
             self.work.put(made, [record])
         return record
 
-    def _measured_columns(self, name: str) -> dict[str, Float[np.ndarray, " unit"]]:
+    def _measured_columns(self, name: str) -> Columns:
+        """What the pass says of the layer's units."""
+        if name not in self._of_pass:
+            self._of_pass[name] = self._columns_of_pass(name)
+        return self._of_pass[name]
+
+    def _columns_of_pass(self, name: str) -> Columns:
         columns: dict[str, Float[np.ndarray, " unit"]] = {}
         for record in self.one_pass.of_layer(name):
             if isinstance(record, Scalars):

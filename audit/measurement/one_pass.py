@@ -8,7 +8,7 @@ from audit.config import Config, DataSection
 from audit.data.attributes import Attributes
 from audit.data.damage import Damages
 from audit.data.images import label_index
-from audit.errors import Unavailable
+from audit.errors import Unavailable, without_labels
 from audit.events import Listener
 from audit.measurement.code import code_digest
 from audit.measurement.data import Data
@@ -193,8 +193,3 @@ def _table(records: Sequence[Made]) -> Table:
     (record,) = records
     assert isinstance(record, Table)
     return record
-
-
-def without_labels() -> Unavailable:
-    """Why nothing can be said of the labels."""
-    return Unavailable("no picture has a label: sort them into a folder per class, or let the factory return labels")

@@ -5,7 +5,6 @@ axis), the entries that a normalisation has weights for. From there their axis i
 autograd: elementwise ones keep it, permutations move it, a view splits and joins it.
 """
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.model.axes import DRY_IMAGES, Axes, Call, Role, axes_after, is_only, roles, units_of
-from audit.model.operators import Operators, arguments, tensors
+from audit.model.operators import Followed, arguments, tensors
 from audit.model.receptive_field import CREATIONS, Fields
 
 
@@ -29,7 +28,7 @@ class Layouts:
         self._modes = ExitStack()
 
     def __enter__(self) -> "Layouts":
-        self._modes.enter_context(_Followed(self._follow))
+        self._modes.enter_context(Followed(self._follow))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,15 +68,6 @@ class Layouts:
             for value in tensors(result):
                 self._axes[value] = axes_after(name, call, value) or self._lost(value)
         return result
-
-
-class _Followed(Operators):  # type: ignore[no-untyped-call]
-    def __init__(self, follow: Callable[..., Any]):
-        super().__init__()
-        self._follow = follow
-
-    def execute(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._follow(operator, args, kwargs)
 
 
 def _conventional(rest: list[int]) -> int:

@@ -1,7 +1,7 @@
 """Every operator that torch executes inside a `with` -> one method, which runs it or something else."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -27,6 +27,17 @@ class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _should_skip_dynamo(cls) -> bool:
         """Otherwise torch imports its compiler at the first operator, which takes seconds, only to keep it out."""
         return False
+
+
+class Followed(Operators):  # type: ignore[no-untyped-call]
+    """Hands every operator, with its arguments, to `follow`, which runs it and returns the result."""
+
+    def __init__(self, follow: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]):
+        super().__init__()
+        self._follow = follow
+
+    def execute(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._follow(operator, args, kwargs)
 
 
 def arguments(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from audit.model.operators import Operators, arguments, tensors
+from audit.model.operators import Followed, arguments, tensors
 from audit.records import Field
 
 
@@ -78,7 +78,7 @@ class Fields:
         self._modes = ExitStack()
 
     def __enter__(self) -> "Fields":
-        self._modes.enter_context(_Followed(self._follow))
+        self._modes.enter_context(Followed(self._follow))
         self._modes.enter_context(_Linear(self))
         return self
 
@@ -139,15 +139,6 @@ class Fields:
             self._written[storage] = value.untyped_storage()
         for other in [other for other in self._seen if other is not value and _storage(other) == storage]:
             self._seen[other] = "everything"
-
-
-class _Followed(Operators):  # type: ignore[no-untyped-call]
-    def __init__(self, follow: Callable[..., Any]):
-        super().__init__()
-        self._follow = follow
-
-    def execute(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._follow(operator, args, kwargs)
 
 
 class _Linear(TorchFunctionMode):

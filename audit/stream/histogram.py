@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from audit.data.compiled import compiled
 from audit.records import Histogram, Scalars
-from audit.stream.compiled import compiled
 from audit.stream.reducer import Activations
 from audit.stream.sampling import sampled
 

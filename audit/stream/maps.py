@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from audit.data.compiled import compilable, compiled
 from audit.records import Scalars
-from audit.stream.compiled import compilable, compiled
 from audit.stream.reducer import Activations, wide
 from audit.stream.sampling import hashed
 

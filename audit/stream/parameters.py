@@ -1,7 +1,7 @@
 """Every floating-point entry of a model's state dict -> a row: what its values are, and whether training made them."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from audit.records import Table
 from audit.stream import chance, values
 from audit.stream.initialization import recognised
 from audit.stream.weights import as_filters
+from audit.words import listed
 
 TEXT = ("layer", "name", "shape", "kind", "zero_units", "equal_units", "initialization")
 COUNTS = ("count", "zeros", "ones", "distinct", "repeated", "not_finite", "subnormal", "vanishing")
@@ -22,7 +23,6 @@ OF_FILTERS = (
     *("filters", "zero_filters", "equal_filters", "fresh_filters"),
     *("spectral_excess", "structure_p", "default_bound", "he_std"),
 )
-LISTED = 20
 
 Row = Mapping[str, float | str]
 
@@ -88,8 +88,8 @@ def _of_filters(
         "filters": float(len(filters)),
         "zero_filters": float(len(zero)),
         "equal_filters": float(len(equal)),
-        "zero_units": _listed([str(unit) for unit in zero]),
-        "equal_units": _listed([f"{unit} = {other}" for unit, other in equal.items()]),
+        "zero_units": listed(zero.tolist()),
+        "equal_units": listed([f"{unit} = {other}" for unit, other in equal.items()]),
         "fresh_filters": math.nan if part is None else chance.fresh_filters(filters, seed),
         "spectral_excess": math.nan if part is None else chance.spectral_excess(part.reshape(len(part), -1)),
         "structure_p": math.nan if part is None else chance.exchangeable_p(part),
@@ -127,8 +127,3 @@ def _numpy(tensor: Float[Tensor, "..."]) -> Float[np.ndarray, "..."]:
     """float32 or float64, on the CPU."""
     tensor = tensor.detach()
     return np.asarray((tensor if tensor.itemsize >= 4 else tensor.float()).cpu().numpy())
-
-
-def _listed(units: Sequence[str]) -> str:
-    more = f" and {len(units) - LISTED} more" if len(units) > LISTED else ""
-    return ", ".join(units[:LISTED]) + more

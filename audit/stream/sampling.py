@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from audit.stream.compiled import compilable, compiled
+from audit.data.compiled import compilable, compiled
 from audit.stream.reducer import Activations
 
 

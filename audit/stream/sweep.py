@@ -15,11 +15,9 @@ from audit.data.damage import Damages
 from audit.data.images import Images
 from audit.data.preprocess import batches, normalized
 from audit.errors import Unavailable
-from audit.model.hooks import Observer
 from audit.model.load import Model
-from audit.model.memory import fast_order, in_order
+from audit.model.looking import looking
 from audit.model.outline import maps
-from audit.model.precision import exact_arithmetic, precision
 from audit.records import Layer
 from audit.stream.reducer import Activations, Record, Reducer
 
@@ -74,11 +72,9 @@ def measuring(
 ) -> Iterator[Callable[[Float[Tensor, "image channel y x"], Int[Tensor, " image"]], None]]:
     """Inside, the given function shows the network a batch and its image indices, and feeds each layer's reducers.
 
-    `layers` are all of the network's. It computes in its own floating point type, in float32 that is float32, in the
-    memory order in which its convolutions are fast, and with as many images at once as that is fast with.
+    `layers` are all of the network's. It computes as in `looking`, with as many images at once as that is fast with.
     """
     indices = torch.arange(0)
-    own, order = precision(network), fast_order(network)
     layouts = {layer.name: layer.layout for layer in layers}
 
     def visit(layer: str, output: Tensor) -> None:
@@ -90,14 +86,9 @@ def measuring(
         nonlocal indices
         together = images_at_once(layers, pixels.device)
         for part, indices in zip(torch.split(pixels, together), torch.split(images, together), strict=True):  # noqa: B007 - `visit`
-            observer.run(part.to(own).contiguous(memory_format=order))
+            run(part)
 
-    with (
-        in_order(network, order),
-        torch.inference_mode(),
-        exact_arithmetic(),
-        Observer(network, tuple(reducers), visit) as observer,
-    ):
+    with looking(network, tuple(reducers), visit) as run:
         yield show
 
 

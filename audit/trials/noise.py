@@ -13,11 +13,9 @@ from audit.data.damage import Damages
 from audit.data.images import Images
 from audit.data.preprocess import batches, normalized
 from audit.errors import Unavailable
-from audit.model.hooks import Observer
 from audit.model.load import Model
-from audit.model.memory import fast_order, in_order
+from audit.model.looking import looking
 from audit.model.outline import maps
-from audit.model.precision import exact_arithmetic, precision
 from audit.records import Table
 from audit.stream.predictions import log_probabilities
 from audit.trials.outputs import spread
@@ -55,19 +53,15 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
             flips.append(_flipped(copies))
 
     chosen = spread(range(len(images)), PICTURES)
-    own, order = precision(model.network), fast_order(model.network)
     title = f"{model.section.name}: noise on {len(chosen)} pictures"
     with (
-        in_order(model.network, order),
-        torch.inference_mode(),
-        exact_arithmetic(),
-        Observer(model.network, names, visit) as observer,
+        looking(model.network, names, visit) as run,
         events.work(listener, title, len(chosen)) as advance,
     ):
         damages = Damages(len(images), 100)  # they are the pass's to report
         for pixels, part in batches(images, chosen, model.section, max(1, batch // len(SIGMAS)), damages=damages):
             shown = noisy(pixels, part, seed).flatten(0, 1)
-            observer.run(normalized(shown, model.mean, model.std).to(own, memory_format=order))
+            run(normalized(shown, model.mean, model.std))
             advance(len(part))
     if not flips:
         raise Unavailable("none of the pictures could be shown")

@@ -1,6 +1,6 @@
 """Pictures and a way to show them -> the label that a model gives each, and how sure it is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,9 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from audit.errors import Unavailable
-from audit.model.hooks import Observer
 from audit.model.load import Model
-from audit.model.memory import fast_order, in_order
+from audit.model.looking import looking
 from audit.model.outline import maps
 from audit.stream.predictions import log_probabilities
 
@@ -48,26 +47,24 @@ def spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[place * len(indices) // count] for place in range(count)]
 
 
-def scores(observer: Observer, seen: list[Tensor], images: Float[Tensor, "image channel y x"]) -> Tensor:
-    """The outputs (image, class) of pictures that are already normalised; `seen` is what the observer fills."""
-    seen.clear()
-    observer.run(images)
-    return seen[0]
-
-
 @contextmanager
-def watched(model: Model) -> Iterator[tuple[Observer, list[Tensor]]]:
-    """An observer of the outputs and the list that it fills; Unavailable where the outputs are no classes."""
+def scores(model: Model) -> Iterator[Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image class"]]]:
+    """Inside, the given function says the outputs of pictures that are already normalised.
+
+    Unavailable where the outputs are no classes.
+    """
     last, seen = model.outline.layers[-1], list[Tensor]()
     if last.map_size != (1, 1):
         raise Unavailable(f'the outputs "{last.name}" are maps of {last.map_size}, one number per class is needed')
-    with (
-        in_order(model.network, fast_order(model.network)),
-        Observer(
-            model.network, [last.name], lambda _, output: seen.append(maps(output, last.layout).flatten(1))
-        ) as observer,
-    ):
-        yield observer, seen
+
+    def scored(images: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image class"]:
+        run(images)
+        return seen.pop()
+
+    with looking(
+        model.network, [last.name], lambda _, output: seen.append(maps(output, last.layout).flatten(1))
+    ) as run:
+        yield scored
 
 
 def answered(outputs: Float[Tensor, "image class"]) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,10 +14,8 @@ from audit.data.images import Images
 from audit.data.preprocess import batches
 from audit.errors import Unavailable
 from audit.model.load import Model
-from audit.model.memory import fast_order
-from audit.model.precision import exact_arithmetic, precision
 from audit.records import Table
-from audit.trials.outputs import Answers, answered, scores, spread, watched
+from audit.trials.outputs import Answers, answered, scores, spread
 from audit.trials.ways import Way, configured, sizes, swapped, ways
 
 STAGES = (16, 64, 200)
@@ -127,14 +125,13 @@ def _shown_alike(
 ) -> Shown:
     parts: dict[Way, list[tuple[Tensor, ...]]] = {way: [] for way in alike}
     shown: list[int] = []
-    own, order = precision(model.network), fast_order(model.network)
-    with torch.inference_mode(), exact_arithmetic(), watched(model) as (observer, seen):
+    with scores(model) as scored:
         damages = Damages(len(images), 100)  # they are the pass's to report
         for host, part in batches(images, indices, alike[0].section, batch, damages=damages):
             pixels = host.to(model.device, non_blocking=True)
             shown += part
             for way in alike:
-                parts[way].append(answered(scores(observer, seen, way.shown(pixels).to(own, memory_format=order))))
+                parts[way].append(answered(scored(way.shown(pixels))))
                 advance(len(part))
     return {way: _answers(shown, answers) for way, answers in parts.items()}
 
@@ -174,10 +171,10 @@ def _come_as_tensors(images: Images) -> bool:
 
 
 def _takes(model: Model, section: ModelSection) -> bool:
-    blank = torch.zeros(2, *section.input, device=model.device, dtype=precision(model.network))
+    blank = torch.zeros(2, *section.input, device=model.device)
     try:
-        with torch.inference_mode(), watched(model) as (observer, seen):
-            return scores(observer, seen, blank).shape == (2, model.outline.layers[-1].units)
+        with scores(model) as scored:
+            return scored(blank).shape == (2, model.outline.layers[-1].units)
     except Exception:  # whatever a network raises, it does not take this size
         return False
 

@@ -16,7 +16,7 @@ from audit.ascent.canvas import Canvas, canvas_of
 from audit.ascent.loop import STRETCH, Ground, ascend, default_batch, look_and_step
 from audit.ascent.objective import Reading, activations_at
 from audit.ascent.presets import YOSINSKI, Preset
-from audit.ascent.rates import Adam, Progress
+from audit.ascent.rates import Adam, MeanChange, Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
 from audit.ascent.regularizers.clip_norm import ClipNorm
@@ -126,6 +126,8 @@ def plainly(look, job: Job) -> Trace:
         rate = job.preset.learning_rate
         if isinstance(rate, Progress):
             rate = min(rate.max, rate.progress / np.linalg.norm(gradient) ** 2)
+        elif isinstance(rate, MeanChange):
+            rate = rate.mean_change / np.abs(gradient).mean()
         x = x + rate * gradient
         for regularizer in job.preset.regularizers:
             x = regularized(x, gradient, regularizer, step)
@@ -586,9 +588,10 @@ def test_a_single_precision_step_on_cuda_is_the_cpus_and_waits_for_nothing(name)
         with (
             torch.no_grad(),
             exact_arithmetic(),
-            activations_at(network.to(device), layer, layer.centre) as activations,
+            activations_at(network.to(device), Reading(layer, layer.centre)) as activations,
         ):
-            ground, rows = Ground.of(activations, mean, std), Rows.of([job, job], SHAPE[1:], mean)
+            ground = Ground.of(activations, layer.units, mean, std)
+            rows = Rows.of([job, job], layer.units, SHAPE[1:], mean)
             presets = [(slice(0, 2), job.preset)]
             look_and_step(ground, rows, presets, 0)  # makes the blur matrices
             torch.cuda.set_sync_debug_mode("error")
@@ -596,5 +599,5 @@ def test_a_single_precision_step_on_cuda_is_the_cpus_and_waits_for_nothing(name)
                 look_and_step(ground, rows, presets, 1)
             finally:
                 torch.cuda.set_sync_debug_mode("default")
-        images.append(rows.image.cpu())
+        images.append(rows.point.cpu())
     torch.testing.assert_close(images[0], images[1], rtol=1e-4, atol=1e-3)

@@ -302,6 +302,24 @@ def test_progress_adds_up_to_the_looks():
     assert listener.total == listener.done == 26
 
 
+@pytest.mark.cuda
+def test_the_steps_of_an_octave_on_cuda_are_the_cpus_and_wait_for_nothing():
+    network, job = small_net(), Job(1, GROWING)
+    layer = outline(network, SHAPE).layer("2")
+    mean, std = MEAN.cuda(), STD.cuda()
+    with torch.no_grad(), activations_at(network.cuda(), Reading(layer, layer.centre)) as activations:
+        ground, rows = Ground.of(activations, layer.units, mean, std), Rows.of([job], layer.units, SHAPE[1:], mean)
+        starts = {0, 5, 9}  # there matrices that enlarge are sent
+        for step in range(GROWING.steps):
+            torch.cuda.set_sync_debug_mode("default" if step in starts else "error")
+            try:
+                look_and_step(ground, rows, [(slice(0, 1), GROWING)], step)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+    picture, _ = deepdraw(look_at(network.cpu(), 1), job)
+    np.testing.assert_allclose(rows.point[0].cpu().numpy(), picture, rtol=0, atol=1e-8)
+
+
 TABLE = {"steps": 3, "blur": [2.0, 1.0], "rate": [3, 2]}
 
 

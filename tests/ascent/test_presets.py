@@ -52,6 +52,13 @@ def test_the_papers_presets_regularize_in_the_order_of_the_reference():
         assert places == sorted(places)
 
 
+def test_the_baselines_have_no_prior_and_decay_alone():
+    assert BUILT_IN["none"].regularizers == ()
+    assert BUILT_IN["none"].start == "noise"
+    assert [type(regularizer) for regularizer in BUILT_IN["l2"].regularizers] == [Decay]
+    assert BUILT_IN["l2"].start == "mean"
+
+
 def test_a_table_becomes_a_preset_and_whole_numbers_do():
     table = {
         "steps": 500,
@@ -103,11 +110,11 @@ MISTAKES = [
     ({"learning_rate": {"progress": -1.0, "max": 1.0}}, ("learning_rate", "progress"), "greater than 0"),
     ({"learning_rate": {"progress": 1.0}}, ("learning_rate", "max"), "required"),
     ({"learning_rate": {"progress": 1.0, "max": 1.0, "min": 0}}, ("learning_rate", "min"), "not permitted"),
-    ({"start": "nose"}, ("start",), "'noise', 'uniform', 'mean' or 'blank'"),
+    ({"start": "nose"}, ("start",), "'noise', 'uniform', 'mean', 'blank' or 'strongest'"),
     ({"step": 3}, ("step",), "not permitted"),
     ({"regularizers": {"regularizer": "blur"}}, ("regularizers",), "valid tuple"),
     ({"regularizers": ["blur"]}, ("regularizers", 0), "write a table"),
-    ({"regularizers": [{"width": 1.0}]}, ("regularizers", 0, "regularizer"), "decay, blur, clip-norm"),
+    ({"regularizers": [{"width": 1.0}]}, ("regularizers", 0, "regularizer"), "decay, blur, clip-value, clip-norm"),
     ({"regularizers": [{"regularizer": "blurr"}]}, ("regularizers", 0, "regularizer"), 'did you mean "blur"?'),
     ({"regularizers": [{"regularizer": "blur"}]}, ("regularizers", 0, "width"), "required"),
     ({"regularizers": [{"regularizer": "blur", "width": 0.0}]}, ("regularizers", 0, "width"), "greater than 0"),

@@ -6,6 +6,7 @@ import torch
 
 from audit.ascent.presets import BUILT_IN
 from audit.ascent.start import start_image
+from audit.errors import AuditError
 
 MEAN = np.array([0.48, 0.46, 0.41])[:, None, None]
 
@@ -56,6 +57,32 @@ def test_the_blank_start_is_near_white():
 
 def test_the_mean_start_is_the_mean_picture():
     assert not start_image("mean", 1, (4, 5), MEAN).any()
+
+
+def test_the_blank_start_is_oygards_near_white():
+    pixels = start_image("blank", 0, (227, 227), MEAN) + 255 * MEAN
+    np.testing.assert_allclose(pixels.ravel()[:2], [250 + 0.8 * 17.6405, 250 + 0.8 * 4.00157], rtol=1e-6)
+    assert pixels.mean() == pytest.approx(250, abs=0.1)
+    assert pixels.std() == pytest.approx(0.8 * 9.97384688, abs=1e-7)
+
+
+def test_the_strongest_start_is_the_picture_that_is_given_whatever_the_seed():
+    given = np.random.default_rng(0).normal(0, 60, (3, 4, 5)).astype(np.float32)
+    for seed in (0, 7):
+        found = start_image("strongest", seed, (4, 5), MEAN, given)
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, given)
+
+
+def test_a_strongest_start_without_pictures_is_an_error_that_says_what_to_do():
+    with pytest.raises(AuditError, match=r"there are none here; add \[data\] to audit.toml, or start from \"noise\""):
+        start_image("strongest", 0, (4, 5), MEAN)
+
+
+def test_other_starts_do_not_look_at_the_given_picture():
+    given = np.full((3, 4, 5), 9.0)
+    for start in ("noise", "uniform", "mean", "blank"):
+        np.testing.assert_array_equal(start_image(start, 1, (4, 5), MEAN, given), start_image(start, 1, (4, 5), MEAN))
 
 
 def test_starts_have_as_many_channels_as_the_mean():

@@ -30,6 +30,13 @@ def test_a_unit_that_never_fires_is_found() -> None:
     assert "1, 3" in judgement.message
 
 
+@pytest.mark.parametrize("images", [100, 300, 2000])
+def test_a_silent_unit_may_fire_as_often_as_leaves_one_of_twenty_audits_silent(images: int) -> None:
+    (finding,) = DeadUnits().judge(shown(images=images, share_of_images=[0.5, 0.0])).findings
+    share = next(share for share in np.arange(0, 1, 1e-6) if (1 - share) ** images <= 0.05)
+    assert finding.message == f"fires on 0 of {images} pictures, so on less than {share:.2%} of such pictures"
+
+
 def test_rarely_firing_units_are_not_dead_unless_asked() -> None:
     evidence = shown(share_of_images=[0.002, 0.9])
     assert DeadUnits().judge(evidence).passed

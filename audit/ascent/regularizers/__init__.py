@@ -11,6 +11,9 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+PENALTY_UNIT = 128
+"""Pixel values, of 0..255, that a penalty counts as 1: images minus the mean lie in about -1..1 then."""
+
 
 def _named(schema: dict[str, Any]) -> None:
     schema["required"] = ["regularizer", *schema.get("required", [])]

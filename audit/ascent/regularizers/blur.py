@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
@@ -49,14 +48,18 @@ def along_axes(
 
 @lru_cache(maxsize=64)
 def blur_matrix(size: int, width: float, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "{size} {size}"]:
-    """The Gaussian along one axis of `size` pixels as a matrix: exact at every size, also below its reach."""
+    """The Gaussian along one axis of `size` pixels as a matrix: exact at every size, also below its reach.
+
+    Made on the device: octaves have another width at every step, and nothing waits for it.
+    """
     reach = int(4 * width + 0.5)
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets / width) ** 2)
-    sent = torch.from_numpy(weights / weights.sum()).to(device=device, dtype=dtype)  # few numbers: CUDA does not wait
-    positions = torch.arange(size, device=device)[:, None] + torch.arange(-reach, reach + 1, device=device)
-    matrix = sent.new_zeros((size, size))
-    return matrix.scatter_add_(1, mirrored(positions, size), sent.expand(size, -1))
+    offsets = torch.arange(-reach, reach + 1, device=device)
+    exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no other
+    weights = torch.exp(-0.5 * (offsets.to(exact) / width).square())
+    weights /= weights.sum()
+    reached = mirrored(torch.arange(size, device=device)[:, None] + offsets, size)
+    matrix = weights.new_zeros((size, size)).scatter_add_(1, reached, weights.expand(size, -1))
+    return matrix.to(dtype)
 
 
 def mirrored(positions: Int[Tensor, "*any"], size: int) -> Int[Tensor, "*any"]:

@@ -32,8 +32,15 @@ class ClipContribution(Regularizer):
 def contributions(
     images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"]
 ) -> Float[Tensor, "image y x"]:
-    """|sum over channels of gradient * image| of each pixel, plane by plane."""
+    """|sum over channels of gradient * image| of each pixel."""
+    return signed_contributions(images, gradient).abs_()
+
+
+def signed_contributions(
+    images: Float[Tensor, "image channel y x"], gradient: Float[Tensor, "image channel y x"]
+) -> Float[Tensor, "image y x"]:
+    """Sum over channels of gradient * image of each pixel, plane by plane."""
     total = images[:, 0] * gradient[:, 0]
     for channel in range(1, images.shape[1]):
         total.addcmul_(images[:, channel], gradient[:, channel])
-    return total.abs_()
+    return total

@@ -1,4 +1,4 @@
-"""Which pixels of an image lie below a percentile of that image: numpy's percentile, strict, without a full sort."""
+"""Which values of an image lie below a percentile of that image: numpy's percentile, strict, without a full sort."""
 
 import math
 
@@ -8,13 +8,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def below_percentile(values: Float[Tensor, "image y x"], percentile: float) -> Bool[Tensor, "image y x"]:
+def below_percentile(values: Float[Tensor, "image *value"], percentile: float) -> Bool[Tensor, "image *value"]:
     """Whether each value is less than the percentile (0..100, interpolated linearly) of the values of its own image."""
     rows = values.flatten(1)
     rank = (rows.shape[1] - 1) * (percentile / 100)
     below = math.floor(rank)
     low, high = neighbours(rows, below)
-    return values < interpolated(low, high, rank - below).view(-1, 1, 1)
+    return values < interpolated(low, high, rank - below).view(-1, *[1] * (values.dim() - 1))
 
 
 def remove(

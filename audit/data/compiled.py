@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -11,14 +11,19 @@ Loop = TypeVar("Loop", bound=Callable[..., object])
 
 
 @cache
-def compiled(loop: Loop) -> Loop:
-    """The loop as machine code; numba is imported here, since it takes half a second. Decorate loops @no_type_check."""
+def compiled(loop: Loop, *fastmath: str) -> Loop:
+    """The loop as machine code that lets other threads run. Decorate loops @no_type_check.
+
+    `fastmath` are the liberties that LLVM may take with floating point ("contract", "reassoc"). numba is imported here,
+    since it takes half a second.
+    """
     from numba import njit
 
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
     try:
-        return cast(Loop, njit(loop, cache=True, nogil=True, error_model="numpy"))
+        return cast(Loop, njit(loop, cache=True, **options))
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        return cast(Loop, njit(loop, nogil=True, error_model="numpy"))
+        return cast(Loop, njit(loop, **options))
 
 
 def compilable(values: Tensor) -> bool:
