@@ -78,7 +78,7 @@ def optimized(
         tiles=np.stack([np.stack([_tile(image, canvas) for image in row]) for row in rows]),
         captions=tuple(tuple(_caption(image) for image in row) for row in rows),
         groups=tuple(task.presets),
-        note=" ".join([_note(task, canvas), *rounding]),
+        note=" ".join([_note(task, canvas), *rounding, *_cut(images)]),
     )
 
 
@@ -108,6 +108,13 @@ def _rounding(
         )
         count = len(apart.activation)
         yield f"The network computed in bfloat16: against float32, at {count} start images, {apart}."
+
+
+def _cut(images: Sequence[Image]) -> Iterator[str]:
+    """That memory was short, where it was."""
+    sizes = [image.batch for image in images if image.batch is not None]
+    if sizes:
+        yield f"Memory was short: {min(sizes)} images at a time, which round differently from more."
 
 
 def _note(task: Task, canvas: Canvas) -> str:
