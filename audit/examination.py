@@ -172,6 +172,7 @@ class Examination:
             objective=task.section.objective,
             directions=[repr(direction) for direction in task.section.directions],
             rates=task.section.rates,
+            precision=task.section.precision,
             seed=task.seed,
             second=None
             if task.second is None

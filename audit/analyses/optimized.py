@@ -1,14 +1,17 @@
 """Images on which units are as active as can be: the paper's images, per preset and seed (Yosinski et al. 2015)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
+from torch import nn
 
 from audit.analyses.judged import judged
 from audit.analyses.task import Task
 from audit.ascent.canvas import Canvas, canvas_of, proven
+from audit.ascent.difference import difference
+from audit.ascent.lighter import lighter
 from audit.ascent.loop import ascend
 from audit.ascent.objective import Everywhere, Reading
 from audit.ascent.presets import label
@@ -52,8 +55,12 @@ def optimized(
     shape, mode = model.outline.input_shape, "full" if others else section.canvas
     canvas = canvas_of(task.layer, shape, mode, everywhere)
     canvas = proven(canvas, model.network, task.layer, shape, model.std)
+    climbed = lighter(
+        model.network, shape, [task.layer.name, *(reading.layer.name for reading in others)], section.precision
+    )
+    rounding = list(_rounding(task, climbed, jobs, canvas, others))
     images = ascend(
-        model.network,
+        climbed,
         task.layer,
         jobs,
         canvas,
@@ -72,7 +79,7 @@ def optimized(
         tiles=np.stack([np.stack([_tile(image, canvas) for image in row]) for row in rows]),
         captions=tuple(tuple(_caption(image) for image in row) for row in rows),
         groups=tuple(task.presets),
-        note=_note(task, canvas),
+        note=" ".join([_note(task, canvas), *rounding, *_cut(images)]),
         numbers={} if any(isinstance(target, Direction) for target in targets) else judged(task, canvas, rows),
     )
 
@@ -90,6 +97,26 @@ def _caption(image: Image) -> str:
     if image.status != "ok":
         return f"{reached} · {WORDS[image.status]} after {image.steps} step{'s' if image.steps > 1 else ''}"
     return reached if image.best_step > 0 else f"{reached} · never above its start"
+
+
+def _rounding(
+    task: Task, climbed: nn.Module, jobs: Sequence[Job], canvas: Canvas, others: Sequence[Reading]
+) -> Iterator[str]:
+    """What bfloat16 does to the start images, where it is asked for."""
+    if task.section.precision == "bf16":
+        model = task.model
+        apart = difference(
+            model.network, climbed, task.layer, jobs, canvas, mean=model.mean, std=model.std, others=others
+        )
+        count = len(apart.activation)
+        yield f"The network computed in bfloat16: against float32, at {count} start images, {apart}."
+
+
+def _cut(images: Sequence[Image]) -> Iterator[str]:
+    """That memory was short, where it was."""
+    sizes = [image.batch for image in images if image.batch is not None]
+    if sizes:
+        yield f"Memory was short: {min(sizes)} images at a time, which round differently from more."
 
 
 def _note(task: Task, canvas: Canvas) -> str:

@@ -6,13 +6,14 @@ before a ReLU.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from audit.ascent.canvas import Canvas
+from audit.ascent.memory import default_batch, fitting, is_shortage
 from audit.ascent.objective import Activations, Change, Reading, activations_at, frozen, uphill, weighted
 from audit.ascent.octaves import crops, enlarged, moved, put_back
 from audit.ascent.presets import Preset
@@ -45,7 +46,7 @@ def ascend(
     """The optimized images in the order of `jobs`, computed where `mean` is.
 
     `mean` and `std` are those of pixels of 0..1. Presets and seeds may be mixed freely; what becomes of a job does not
-    depend on the others but for rounding. A batch that does not fit into CUDA memory is halved; AuditError if one image
+    depend on the others but for rounding. A batch that does not fit into memory is halved; AuditError if one image
     does not fit, or if a unit does not exist. A `Direction` has a weight for each unit of the layer and then of the
     `others`, readings of further layers whose weighted sum it is.
 
@@ -55,7 +56,7 @@ def ascend(
     """
     units = layer.units + sum(reading.layer.units for reading in others)
     _check(layer, jobs, units)
-    size = batch or default_batch(canvas.size, mean.device)
+    size = most = batch or min(default_batch(canvas.size, mean.device), max(len(jobs), 1))
     presets = list(dict.fromkeys(job.preset for job in jobs))
     waiting = sorted(range(len(jobs)), key=lambda job: (-jobs[job].preset.steps, presets.index(jobs[job].preset)))
     done: dict[int, Optimized] = {}
@@ -69,6 +70,8 @@ def ascend(
     ):
         exact = torch.promote_types(precision(network), torch.float32)  # of half a precision only the network makes use
         ground = Ground.of(activations, units, mean.to(exact), std.to(exact), first_gradient, rectified=layer.rectifier)
+        if batch is None and jobs:
+            size = fitting(most, lambda count: _look(ground, jobs[waiting[0]], count, canvas.size), mean.device)
         while waiting:
             chosen = _alike(waiting, jobs)[:size]
             with leaky(jobs[chosen[0]].preset.leaky):
@@ -76,15 +79,10 @@ def ascend(
             if climbed is None:
                 size = _half(len(chosen), layer)
                 continue
-            done.update(zip(chosen, climbed, strict=True))
+            cut = size if size < most else None
+            done.update((job, replace(image, batch=cut)) for job, image in zip(chosen, climbed, strict=True))
             waiting = [job for job in waiting if job not in done]
     return [done[job] for job in range(len(jobs))]
-
-
-def default_batch(size: tuple[int, int], device: torch.device) -> int:
-    """How many images of that size make a good batch: the pixels of 16 (CPU) or 128 pictures of 224 x 224, or less."""
-    pictures, most = (16, 256) if device.type == "cpu" else (128, 2048)
-    return max(1, min(most, pictures * 224 * 224 // (size[0] * size[1])))
 
 
 @dataclass(frozen=True)
@@ -265,6 +263,13 @@ def _check(layer: Layer, jobs: Sequence[Job], units: int) -> None:
             raise AuditError(f"no seed {job.seed}: a seed is a whole number from 0 to {2**32 - 1}")
 
 
+def _look(ground: Ground, job: Job, count: int, size: tuple[int, int]) -> Rows:
+    """A look at so many images of the job, and their rows."""
+    rows = Rows.of([job] * count, ground.units, size, ground.mean)
+    seen(ground, rows, job.preset, 0)
+    return rows
+
+
 def _unless_too_large(
     ground: Ground, jobs: Sequence[Job], size: tuple[int, int], advance: Callable[[int], None]
 ) -> list[Optimized] | None:
@@ -277,7 +282,9 @@ def _unless_too_large(
 
     try:
         return climb(ground, jobs, size, tell)
-    except torch.OutOfMemoryError:
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
         advance(-sum(told))
         return None
 

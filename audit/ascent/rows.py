@@ -47,7 +47,8 @@ class Optimized:
     activation was ever seen, `majority_step` is -1 without a `first_image`. `steps` is how many images were looked at:
     fewer than the preset has if the gradient became exactly 0 ("zero-gradient"), or if the activation or the gradient
     was not finite ("non-finite"). Of octaves `whole_image` is the finished picture, which may be larger than the canvas
-    and whose middle the `last_image` is; the others are the crops of it that were looked at.
+    and whose middle the `last_image` is; the others are the crops of it that were looked at. `batch` is how many images
+    were climbed at once, at most, where memory was too short for as many as are fast; else None.
     """
 
     job: Job
@@ -61,6 +62,7 @@ class Optimized:
     steps: int
     status: Status
     whole_image: Float[np.ndarray, "channel y2 x2"] | None = None
+    batch: int | None = None
 
     @property
     def image(self) -> Float[np.ndarray, "channel y x"]:

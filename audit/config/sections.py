@@ -223,6 +223,10 @@ class LayerSection(Section):
         description="Another model of this file with the same classes and input size: whether it recognises the "
         "optimized images of a class. For the output layer.",
     )
+    precision: Literal["float32", "bf16"] = Field(
+        "float32",
+        description="Optimize with the network as it is, or in bfloat16: faster on some devices, and less exact.",
+    )
     objective: Literal["unit", "channel"] = Field(
         "unit",
         description="Optimize the unit at one position, or its mean over the map of the whole input.",

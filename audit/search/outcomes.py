@@ -12,7 +12,8 @@ from jaxtyping import Float, UInt8
 
 from audit.analyses.optimized import FIRST_GRADIENT
 from audit.ascent import quality
-from audit.ascent.loop import ascend, default_batch
+from audit.ascent.loop import ascend
+from audit.ascent.memory import default_batch
 from audit.ascent.presets import Preset
 from audit.ascent.rows import Job, Optimized
 from audit.data.display import centred, rgb

@@ -400,6 +400,16 @@ def test_a_unit_that_no_pixel_moves_has_no_gradient(tmp_path: Path) -> None:
     assert pictured("optimized", given).captions[0] == ("1 · seed 0 · no gradient after 1 step",)
 
 
+def test_in_bfloat16_the_note_says_what_that_did(tmp_path: Path) -> None:
+    given = task(model(), "conv2", (CONJUNCTION,), tmp_path, presets=STEPS, images=3)
+    exact = pictured("optimized", given)
+    rounded = pictured("optimized", replace(given, section=given.section.model_copy(update={"precision": "bf16"})))
+    assert "bfloat16" not in exact.note
+    assert "The network computed in bfloat16: against float32, at 3 start images, activations differ by" in rounded.note
+    assert rounded.captions != exact.captions
+    np.testing.assert_allclose(rounded.tiles.astype(float), exact.tiles, atol=30)
+
+
 def test_a_layer_that_sees_everything_is_optimized_on_the_whole_input(tmp_path: Path) -> None:
     given = task(model(), "scores", (0,), tmp_path, presets={"plain": STEPS["plain"]}, images=1)
     made = pictured("optimized", given)

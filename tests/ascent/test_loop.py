@@ -13,7 +13,7 @@ from torch import nn
 from torchvision.models import squeezenet1_0
 
 from audit.ascent.canvas import Canvas, canvas_of
-from audit.ascent.loop import STRETCH, Ground, ascend, default_batch, look_and_step
+from audit.ascent.loop import STRETCH, Ground, ascend, look_and_step
 from audit.ascent.objective import Reading, activations_at
 from audit.ascent.presets import BUILT_IN, YOSINSKI, Preset
 from audit.ascent.rates import Adam, MeanChange, Progress
@@ -497,6 +497,8 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does():
     found = ascend(network, renamed, jobs, canvas_of(layer, SHAPE, "full"), mean=MEAN, std=STD, batch=7, listener=heard)
     assert [result.best for result in found] == pytest.approx([result.best for result in roomy], rel=1e-9)
     assert max(crowded.seen) == 7
+    assert [result.batch for result in found] == [1] * 7
+    assert [result.batch for result in roomy] == [None] * 7
     assert sum(heard.done) == heard.begun[0][1]
 
 
@@ -517,13 +519,6 @@ def test_a_unit_or_a_seed_that_there_is_not_is_an_error(unit, seed, words):
 
 def test_no_jobs_give_no_images():
     assert run(small_net(), "2", []) == []
-
-
-def test_larger_canvases_have_smaller_batches():
-    sizes = [default_batch((side, side), torch.device("cpu")) for side in (7, 64, 224, 512, 5000)]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] == 1
-    assert default_batch((224, 224), torch.device("cuda")) > default_batch((224, 224), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", list(YOSINSKI))
