@@ -1,5 +1,6 @@
 """Presets: how an image is optimized, as values; the four of Yosinski et al. 2015, Table 1, and those of audit.toml."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,6 +16,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from audit import registry
 from audit.ascent.parametrizations import Parametrization
+from audit.ascent.parametrizations.fourier import Fourier
+from audit.ascent.parametrizations.phase import Phase
+from audit.ascent.parametrizations.prior import Prior
 from audit.ascent.rates import Adam, MeanChange, Positive, Probability, Progress, caption, policy
 from audit.ascent.regularizers import Regularizer
 from audit.ascent.regularizers.blur import Blur
@@ -29,12 +33,13 @@ from audit.ascent.transforms.scale import Scale
 Start = Literal["noise", "uniform", "mean"]
 Shipped = Decay | Blur | ClipNorm | ClipContribution
 ShippedTransform = Jitter | Scale | Rotate
+ShippedParametrization = Fourier | Phase | Prior
 
 
 def _component(kind: str, example: str) -> Any:
     """A validator: the component of that kind that a table names, from its other keys."""
 
-    def component(value: Any) -> Any:
+    def component(value: Any, info: Any) -> Any:
         if value is None or isinstance(value, BaseModel):
             return value
         if not isinstance(value, dict):
@@ -45,7 +50,7 @@ def _component(kind: str, example: str) -> Any:
             found: type[BaseModel] = registry.load(kind, str(value[kind]))
         except LookupError as error:
             raise _mistake(kind, kind, str(error.args[0]), value[kind]) from None
-        return found.model_validate(value)
+        return found.model_validate(value, context=info.context)
 
     return component
 
@@ -64,7 +69,9 @@ _regularizer = BeforeValidator(
 _transform = BeforeValidator(
     _component("transform", '{ transform = "jitter", pixels = 8 }'), json_schema_input_type=ShippedTransform
 )
-_parametrization = BeforeValidator(_component("parametrization", '{ parametrization = "fourier" }'))
+_parametrization = BeforeValidator(
+    _component("parametrization", '{ parametrization = "fourier" }'), json_schema_input_type=ShippedParametrization
+)
 
 
 class Preset(BaseModel):
@@ -100,6 +107,9 @@ class Preset(BaseModel):
     parametrization: SerializeAsAny[Annotated[Parametrization, _parametrization]] | None = Field(
         None, description="What the image is made of; its pixels if left out."
     )
+    diversity: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="How strongly the images of a unit are kept from being alike."
+    )
 
     @model_validator(mode="after")
     def _pixels_only(self) -> "Preset":
@@ -107,6 +117,10 @@ class Preset(BaseModel):
             if self.parametrization is not None and name in self.model_fields_set:
                 raise ValueError(f"{name} act on pixels, and a parametrization moves others: leave out one of them")
         return self
+
+    def contents(self) -> str:
+        """A digest of the files that a parametrization is made of; empty if it has none."""
+        return "" if self.parametrization is None else self.parametrization.contents()
 
 
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage
@@ -129,13 +143,13 @@ BUILT_IN: dict[str, Preset] = {
 }
 
 
-def build(name: str, table: dict[str, Any]) -> Preset:
-    """The preset of the table `[presets.name]` of audit.toml.
+def build(name: str, table: dict[str, Any], folder: Path = Path()) -> Preset:
+    """The preset of the table `[presets.name]` of the audit.toml in that folder.
 
     pydantic.ValidationError, titled with the table's name, with every mistake at its key: ("regularizers", 1, "width").
     """
     try:
-        return Preset.model_validate(table)
+        return Preset.model_validate(table, context={"folder": folder})
     except ValidationError as error:
         details: list[InitErrorDetails] = [_again(mistake) for mistake in error.errors(include_url=False)]
         raise ValidationError.from_exception_data(f"presets.{name}", details) from None
@@ -156,6 +170,7 @@ def label(preset: Preset) -> str:
         *([] if preset.parametrization is None else [_caption(preset.parametrization, "parametrization")]),
         *(_caption(transform, "transform") for transform in preset.transforms),
         *(_caption(regularizer, "regularizer") for regularizer in preset.regularizers),
+        *([f"diversity {preset.diversity:g}"] if preset.diversity else []),
         *([] if preset.shown == "best" else [f"the {preset.shown} image"]),
     ]
     return ", ".join(parts)
