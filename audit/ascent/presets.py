@@ -114,7 +114,7 @@ class Preset(BaseModel):
     @model_validator(mode="after")
     def _pixels_only(self) -> "Preset":
         for name in ("regularizers", "start"):
-            if self.parametrization is not None and name in self.model_fields_set:
+            if self.parametrization is not None and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} act on pixels, and a parametrization moves others: leave out one of them")
         return self
 
