@@ -123,6 +123,9 @@ class Preset(BaseModel):
         return "" if self.parametrization is None else self.parametrization.contents()
 
 
+ROBUST = (Jitter(pixels=8.0, share=0.04), Scale(share=0.1), Rotate(degrees=5.0))
+"""Small changes that a natural image would survive, much as in Olah et al. 2017."""
+
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage
 # the rows are the top left, top right, bottom left and bottom right.
 BUILT_IN: dict[str, Preset] = {
@@ -140,6 +143,8 @@ BUILT_IN: dict[str, Preset] = {
         learning_rate=Progress(progress=2.0, max=1e8),
         regularizers=(Blur(width=0.5, every=4), ClipContribution(percentile=90)),
     ),
+    "fourier": Preset(steps=256, learning_rate=Adam(adam=0.05), parametrization=Fourier(), transforms=ROBUST),
+    "maco": Preset(steps=256, learning_rate=Adam(adam=0.2), parametrization=Phase(), transforms=ROBUST),
 }
 
 
@@ -179,7 +184,7 @@ def label(preset: Preset) -> str:
 def _caption(component: BaseModel, kind: str) -> str:
     options = component.model_dump()
     name = options.pop(kind)
-    return " ".join([name, *(f"{key} {_said(value)}" for key, value in options.items())])
+    return " ".join([name, *(f"{key} {_said(value)}" for key, value in options.items() if value is not None)])
 
 
 def _said(value: Any) -> str:

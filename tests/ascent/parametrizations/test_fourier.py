@@ -12,7 +12,7 @@ SHAPES = [(3, 5, 6), (3, 4, 7), (1, 6, 6), (2, 3, 2), (3, 7, 7), (1, 1, 1)]
 
 def by_hand(coordinates: np.ndarray, shape: tuple[int, int, int], decay: float, mixes: bool) -> np.ndarray:
     """Every wave as a cosine, scaled by its frequency; pixel by pixel, colour by colour."""
-    channels, height, width = shape
+    _, height, width = shape
     signed = [(down - height if 2 * down > height else down) / height for down in range(height)]
     power, waves = 0.0, np.zeros(shape)
     for ky in range(height):

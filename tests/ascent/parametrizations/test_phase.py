@@ -97,7 +97,6 @@ def test_the_spectrum_of_pictures_is_the_mean_magnitude_of_their_waves():
 
 
 def test_a_spectrum_of_another_size_is_read_at_the_same_frequencies():
-    law = natural((1, 24, 24))
     for size in (16, 64):
         found, expected = resized(natural((1, size, size)), (1, 24, 24)), natural((1, 24, 24))
         shared = (expected > 0) & (expected < min(size, 24))  # lower waves than a picture has are taken as its lowest
@@ -122,7 +121,7 @@ def test_a_change_of_the_file_changes_what_kept_work_is_known_by(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_a_mistake_at_its_key(tmp_path):
-    with pytest.raises(ValidationError, match='no file "spectrum.npy"') as caught:
+    with pytest.raises(ValidationError, match=r'no file "spectrum\.npy"') as caught:
         preset(tmp_path, spectrum="spectrum.npy")
     assert caught.value.errors()[0]["loc"] == ("parametrization", "spectrum")
 
