@@ -2,14 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import audit
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from audit.plan import Prepared
 
 app = typer.Typer(
     help="pytest for trained vision checkpoints: what has it learned, and what is wrong with it?",
@@ -63,6 +68,78 @@ def render(folder: Annotated[Path, typer.Argument(help="A run's folder: reports/
         raise typer.Exit(1) from None
 
 
+AUDIT = typer.Argument(metavar="AUDIT.TOML", help="The audit; audit.toml in this folder by default.")
+MODEL = typer.Option(metavar="NAME", help="Of which model, where the file has several.")
+LAYER = typer.Option(metavar="NAME", help="Of which layer; all that [[layers]] wants optimized images of by default.")
+UNITS = typer.Option(metavar="UNITS", help="1,5 or 0-15 or random:8 or all; what [[layers]] says by default.")
+STEPS = typer.Option(min=1, metavar="N", help="Cut all settings to so many steps.")
+
+
+@app.command()
+def search(
+    file: Annotated[Path, AUDIT] = Path("audit.toml"),
+    *,
+    model: Annotated[str | None, MODEL] = None,
+    layer: Annotated[str | None, LAYER] = None,
+    units: Annotated[str | None, UNITS] = None,
+    draws: Annotated[int, typer.Option(min=4, metavar="N", help="How many random settings.")] = 300,
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Start images per unit and setting.")] = 2,
+    steps: Annotated[int | None, STEPS] = None,
+    second: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Another model of the file, which is to recognise the classes.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write there instead of REPORTS/MODEL/search.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Put the four presets into AUDIT.TOML.")] = False,
+) -> None:
+    """Try random settings of the optimized images; find four good ones that complement each other.
+
+    Exit codes: 0 found, 1 something failed, 2 interrupted (the same command goes on), 4 the file or an
+    argument is wrong.
+    """
+    from audit.search import command
+
+    wish = command.Wish(model, layer, units, second)
+    with _ending(4):
+        asked = command.asked(_prepared(file), wish)
+    with _ending(1), command.Bar() as bar:
+        found = command.search(asked, draws, seeds, steps, bar)
+    with _ending(1):
+        _show(command.table(found))
+        typer.echo(f"\n{command.presets(found)}")
+        _show_files(command.publish_search(found, asked, output))
+        if write:
+            command.write(found, asked)
+            typer.echo(f"{file}: found-1 to found-4 are written")
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, AUDIT] = Path("audit.toml"),
+    *,
+    model: Annotated[str | None, MODEL] = None,
+    layer: Annotated[str | None, LAYER] = None,
+    units: Annotated[str | None, UNITS] = None,
+    steps: Annotated[int | None, STEPS] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write there instead of REPORTS/MODEL/sweep.")
+    ] = None,
+) -> None:
+    """Show what each regularizer does to optimized images by itself, from none to too strong.
+
+    Exit codes as those of search.
+    """
+    from audit.search import command
+
+    with _ending(4):
+        asked = command.asked(_prepared(file), command.Wish(model, layer, units))
+    with _ending(1), command.Bar() as bar:
+        swept = command.sweep(asked, steps, bar)
+    with _ending(1):
+        _show_files(command.publish_sweep(swept, asked, output))
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of audit.toml, for editors."""
@@ -75,6 +152,40 @@ def schema() -> None:
 def version_() -> None:
     """Print the version."""
     typer.echo(f"deepvis-audit {audit.__version__}")
+
+
+def _prepared(file: Path) -> "Prepared":
+    from audit.gate.validation import prepared_audit
+
+    with _waiting(f"{file.name}: loading the models ..."):
+        return prepared_audit(Path(os.path.abspath(file)))
+
+
+@contextmanager
+def _ending(code: int) -> Iterator[None]:
+    """Ends with that code, and the reason, where the user can do something about it."""
+    from audit.errors import AuditError
+    from audit.gate.text import printable
+
+    try:
+        yield
+    except AuditError as error:
+        typer.echo(printable(str(error)), err=True)
+        raise typer.Exit(code) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the settings that are finished are kept, and the same command goes on", err=True)
+        raise typer.Exit(2) from None
+
+
+def _show(table: "Table") -> None:
+    from rich.console import Console
+
+    Console(soft_wrap=False, highlight=False).print(table)
+
+
+def _show_files(files: Iterable[Path]) -> None:
+    for file in files:
+        typer.echo(file)
 
 
 def _complain(text: str) -> None:

@@ -132,6 +132,7 @@ class Examination:
             presets={preset: self.config.presets[preset] for preset in section.presets},
             seed=self.config.audit.seed,
             listener=self.listener,
+            folder=self.config.file.parent,
             images=self.measured.data.images if analysis.needs_data else None,
             strongest=self.measured.strongest(layer) if analysis.needs_data else None,
         )
@@ -158,6 +159,8 @@ class Examination:
             input=[section.input, section.mean, section.std],
             presets=presets,
             canvas=task.section.canvas,
+            objective=task.section.objective,
+            directions=[repr(direction) for direction in task.section.directions],
             rates=task.section.rates,
             seed=task.seed,
         )

@@ -173,7 +173,8 @@ class Pictures:
     """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB one of unit `units[i]`, `captions[i][j]` its text.
 
     `kind` is the analysis ("optimized", "max-patches", "deconv"); `groups` names consecutive blocks of tiles of equal
-    length (the presets of optimized images; one group otherwise). `note` says how the pictures were made.
+    length (the presets of optimized images; one group otherwise). `note` says how the pictures were made. `names` are
+    those of the rows where they are of no units ("directions"), and `units` numbers them.
     """
 
     layer: str
@@ -183,6 +184,7 @@ class Pictures:
     captions: tuple[tuple[str, ...], ...]
     groups: tuple[str, ...]
     note: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
     "analysis": {
         "optimized": "audit.analyses.optimized:Optimized",
+        "directions": "audit.analyses.directions:Directions",
         "max-patches": "audit.analyses.max_patches:MaxPatches",
         "deconv": "audit.analyses.deconv:Deconv",
         "filters": "audit.analyses.filters:Filters",

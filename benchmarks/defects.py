@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from subprocess import CalledProcessError
 from tempfile import TemporaryDirectory
 
 import torch
@@ -46,18 +47,17 @@ def main() -> None:
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         references, outcomes, impossible = tried(plantings, options.models, folder, options.jobs)
-        asked = {name: python for name in PEERS if (python := getattr(options, name))}
-        peers = {name: warned(name, python, plantings, folder) for name, python in asked.items()}
+        peers, broken = peers_of(options, plantings, folder)
     console = Console(width=None if sys.stdout.isatty() else 200)
     wolf = {model: false_alarms(healthy(model), known.plain) for model, known in references.items()}
     for table in (plantings_table(outcomes, peers), rates_table(outcomes, peers), summary_table(outcomes, wolf)):
         console.print(table)
-    for line in remarks(outcomes, wolf, impossible):
+    for line in [*remarks(outcomes, wolf, impossible), *broken]:
         console.print(line, markup=False, soft_wrap=True)
     counts = {model: len(alarms) for model, alarms in wolf.items()}
     if options.json:
         options.json.write_text(json.dumps([*rows(outcomes, counts), *peer_rows(outcomes, peers)], indent=1) + "\n")
-    sys.exit(1 if misses(outcomes) or cries(outcomes) or impossible or any(counts.values()) else 0)
+    sys.exit(1 if misses(outcomes) or cries(outcomes) or impossible or broken or any(counts.values()) else 0)
 
 
 def parsed() -> argparse.Namespace:
@@ -92,6 +92,21 @@ def tried(
             except ValueError as reason:
                 impossible[planting.id] = str(reason)
     return references, [done[planting.id] for planting in plantings if planting.id in done], impossible
+
+
+def peers_of(
+    options: argparse.Namespace, plantings: Sequence[Planting], folder: Path
+) -> tuple[dict[str, Warned], list[str]]:
+    """What each peer warns of, and why a peer has said nothing: what we found ourselves is not lost with it."""
+    peers: dict[str, Warned] = {}
+    broken: list[str] = []
+    for name in PEERS:
+        if python := getattr(options, name):
+            try:
+                peers[name] = warned(name, python, plantings, folder)
+            except CalledProcessError as error:
+                broken.append(f"not compared: {name}: {python} ended with exit code {error.returncode}")
+    return peers, broken
 
 
 def plantings_table(outcomes: Sequence[Outcome], peers: Peers) -> Table:

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from audit import registry
-from audit.ascent.presets import BUILT_IN
+from audit.ascent.presets import BUILT_IN, YOSINSKI
 from audit.cli import app
 from audit.config import read
 from audit.plan import prepare
@@ -94,9 +94,9 @@ def test_every_regularizer_has_an_entry(name):
     assert f'| <a id="{name}"></a>`{name}` |' in page("docs/presets.md")
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", YOSINSKI)
 def test_the_table_of_presets_has_their_numbers(name):
-    preset = BUILT_IN[name]
+    preset = YOSINSKI[name]
     (row,) = [line for line in page("docs/presets.md").splitlines() if line.startswith(f"| `{name}` |")]
     *_, steps, rate, regularizers, _favours, _ = (cell.strip() for cell in re.split(r"(?<!\\)\|", row))
     assert steps == str(preset.steps)
@@ -113,6 +113,19 @@ def test_the_table_of_presets_has_their_numbers(name):
         (made.regularizer, [float(value) for key, value in made.model_dump().items() if key != "regularizer"])
         for made in preset.regularizers
     ]
+
+
+@pytest.mark.parametrize(("name", "column"), [("oygard", 4), ("oygard-googlenet", 5)])
+def test_the_table_of_octaves_has_their_numbers(name, column):
+    table = re.search(r"^\| steps \| zoom \|.*?\n\n", page("docs/presets.md"), re.DOTALL | re.MULTILINE)[0]
+    rows = [line.split("|") for line in table.strip().splitlines()[2:]]
+    for octave, row in zip(BUILT_IN[name].octaves, rows, strict=True):
+        blur = [float(number) for number in re.findall(r"[\d.]+", row[3])]
+        if len(blur) == 3 and name == "oygard-googlenet":
+            blur[1] = blur[2]
+        assert (int(row[1]), float(row[2].strip() or 1)) == (octave.steps, octave.zoom)
+        assert tuple(blur[:2]) == octave.blur
+        assert tuple(float(number) for number in row[column].split(" to ")) == octave.rate
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -1,5 +1,6 @@
 """Images on which units are as active as can be: the paper's images, per preset and seed (Yosinski et al. 2015)."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -8,8 +9,9 @@ from jaxtyping import UInt8
 from audit.analyses.task import Task
 from audit.ascent.canvas import Canvas, canvas_of, proven
 from audit.ascent.loop import ascend
+from audit.ascent.objective import Everywhere, Reading
 from audit.ascent.presets import label
-from audit.ascent.rows import Job
+from audit.ascent.rows import Direction, Job
 from audit.ascent.rows import Optimized as Image
 from audit.data.display import centred, rgb
 from audit.records import Pictures
@@ -30,36 +32,47 @@ class Optimized:
 
     def run(self, task: Task) -> Pictures:
         """Tiles by preset, then by seed, cut to the unit's receptive field."""
-        model, seeds = task.model, range(task.seed, task.seed + task.section.images)
-        jobs = [Job(unit, preset, seed) for unit in task.units for preset in task.presets.values() for seed in seeds]
-        canvas = proven(
-            canvas_of(task.layer, model.outline.input_shape, task.section.canvas),
-            model.network,
-            task.layer,
-            model.outline.input_shape,
-            model.std,
-        )
-        images = ascend(
-            model.network,
-            task.layer,
-            jobs,
-            canvas,
-            mean=model.mean,
-            std=model.std,
-            first_gradient=FIRST_GRADIENT if task.section.rates == "scaled" else None,
-            listener=task.listener,
-        )
-        each = len(task.presets) * len(seeds)
-        rows = [images[start : start + each] for start in range(0, len(images), each)]
-        return Pictures(
-            layer=task.layer.name,
-            kind="optimized",
-            units=task.units,
-            tiles=np.stack([np.stack([_tile(image, canvas) for image in row]) for row in rows]),
-            captions=tuple(tuple(_caption(image) for image in row) for row in rows),
-            groups=tuple(task.presets),
-            note=_note(task, canvas),
-        )
+        return optimized(task, task.units, "mean" if task.section.objective == "channel" else None)
+
+
+def optimized(
+    task: Task,
+    targets: Sequence[int | Direction],
+    everywhere: Everywhere | None = None,
+    others: Sequence[Reading] = (),
+) -> Pictures:
+    """A row of tiles per unit or direction of the task's layer, numbered from 0 where it is no unit.
+
+    `everywhere`: read over the whole map, on the whole input; `others` are readings that directions also weigh.
+    """
+    model, section = task.model, task.section
+    seeds = range(task.seed, task.seed + section.images)
+    jobs = [Job(target, preset, seed) for target in targets for preset in task.presets.values() for seed in seeds]
+    shape, mode = model.outline.input_shape, "full" if others else section.canvas
+    canvas = canvas_of(task.layer, shape, mode, everywhere)
+    canvas = proven(canvas, model.network, task.layer, shape, model.std)
+    images = ascend(
+        model.network,
+        task.layer,
+        jobs,
+        canvas,
+        mean=model.mean,
+        std=model.std,
+        others=others,
+        first_gradient=FIRST_GRADIENT if section.rates == "scaled" else None,
+        listener=task.listener,
+    )
+    each = len(task.presets) * len(seeds)
+    rows = [images[start : start + each] for start in range(0, len(images), each)]
+    return Pictures(
+        layer=task.layer.name,
+        kind="optimized",
+        units=tuple(row if isinstance(target, Direction) else target for row, target in enumerate(targets)),
+        tiles=np.stack([np.stack([_tile(image, canvas) for image in row]) for row in rows]),
+        captions=tuple(tuple(_caption(image) for image in row) for row in rows),
+        groups=tuple(task.presets),
+        note=_note(task, canvas),
+    )
 
 
 def _tile(image: Image, canvas: Canvas) -> UInt8[np.ndarray, "y x 3"]:
@@ -69,8 +82,9 @@ def _tile(image: Image, canvas: Canvas) -> UInt8[np.ndarray, "y x 3"]:
 
 
 def _caption(image: Image) -> str:
-    """The activation reached, the seed, and what went wrong if something did."""
-    reached = f"{image.best:.4g} · seed {image.job.seed}"
+    """The activation reached, at the end if that is shown, the seed, and what went wrong if something did."""
+    activation = image.last if image.job.preset.shown == "last" else image.best
+    reached = f"{activation:.4g} · seed {image.job.seed}"
     if image.status != "ok":
         return f"{reached} · {WORDS[image.status]} after {image.steps} step{'s' if image.steps > 1 else ''}"
     return reached if image.best_step > 0 else f"{reached} · never above its start"
@@ -81,8 +95,9 @@ def _note(task: Task, canvas: Canvas) -> str:
     height, width = canvas.size
     where = "its receptive field" if canvas.mode == "field" else "the whole input"
     rates = "scaled to this network" if task.section.rates == "scaled" else "as in the paper"
+    what = "mean activation over the map" if canvas.position == "mean" else "activation"
     return (
-        f"Images found by gradient ascent on the unit's activation before its ReLU, {task.section.images} random "
+        f"Images found by gradient ascent on the unit's {what} before its ReLU, {task.section.images} random "
         f"starts per preset, optimized on {where} ({height} x {width} pixels), "
         f"rates {rates}; shown around gray, each by its largest value. {presets}."
     )

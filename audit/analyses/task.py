@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from audit.ascent.presets import Preset
@@ -16,7 +17,7 @@ from audit.records import Layer, Pictures, TopK
 class Task:
     """Some units of a layer to be pictured as its [[layers]] section says.
 
-    `images` and `strongest` are there for an analysis that needs data.
+    `folder` is where audit.toml lies; `images` and `strongest` are there for an analysis that needs data.
     """
 
     model: Model
@@ -28,6 +29,7 @@ class Task:
     listener: Listener
     images: Images | None = None
     strongest: TopK | None = None
+    folder: Path = Path()
 
 
 class Analysis(Protocol):

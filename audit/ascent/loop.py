@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from audit.ascent.canvas import Canvas
 from audit.ascent.objective import Activations, Change, Reading, activations_at, frozen, uphill, weighted
+from audit.ascent.octaves import crops, enlarged, moved, put_back
 from audit.ascent.presets import Preset
 from audit.ascent.rates import Policy, Slope
 from audit.ascent.rows import Direction, Images, Job, Optimized, Rows, group
 from audit.ascent.transforms import transformed
 from audit.errors import AuditError
 from audit.events import Listener, Silence, work
+from audit.model.leaky import leaky
 from audit.model.precision import exact_arithmetic, precision
 from audit.records import Layer
 
@@ -70,7 +72,8 @@ def ascend(
         ground = Ground.of(activations, units, mean.to(exact), std.to(exact), first_gradient, rectified=layer.rectifier)
         while waiting:
             chosen = _together(_alike(waiting, jobs), jobs, size)
-            climbed = _unless_too_large(ground, [jobs[job] for job in chosen], canvas.size, advance)
+            with leaky(jobs[chosen[0]].preset.leaky):
+                climbed = _unless_too_large(ground, [jobs[job] for job in chosen], canvas.size, advance)
             if climbed is None:
                 size = _half([jobs[job] for job in chosen], layer)
                 continue
@@ -143,9 +146,10 @@ def climb(
 def look_and_step(ground: Ground, rows: Rows, presets: Sequence[tuple[slice, Preset]], step: int) -> None:
     """Step number `step` of every row, in place: look, remember, go uphill, regularize. No host synchronisation.
 
-    A row that has stopped is moved on too, but nothing of it is remembered. All rows have the same parametrization and
-    the same transforms.
+    A row that has stopped is moved on too, but nothing of it is remembered. All rows are `_alike`.
     """
+    octaves = presets[0][1].octaves
+    rows.point = enlarged(rows.point, octaves, step) if octaves else rows.point
     image, reached, gradient = seen(ground, rows, presets[0][1], step)
     score = weighted(reached, rows.weights)
     square = gradient.flatten(1).square().sum(1)
@@ -153,14 +157,11 @@ def look_and_step(ground: Ground, rows: Rows, presets: Sequence[tuple[slice, Pre
         rows.gain = torch.where(square > 0, ground.first_gradient / square.sqrt(), 1)
     gradient, square = gradient.mul_(_each(rows.gain, gradient)), square * rows.gain.square()
     remember(rows, image, step, score=score, strongest=reached.argmax(1) == rows.unit, square=square)
-    for part, preset in presets:
-        own, slope = rows.point[part], gradient[part]
-        _move(own, preset, Slope(slope, square[part], score[part], rows.moments[part], step))
-        regularized = own
-        for regularizer in preset.regularizers:
-            regularized = regularizer.apply(regularized, slope, step)
-        if regularized is not own:
-            own.copy_(regularized)
+    slope = Slope(gradient, square, score, rows.moments, step)
+    if octaves:
+        put_back(rows.point, rows.origins[:, step], moved(image, slope, octaves, ground.darkest, ground.brightest))
+    else:
+        _stepped(rows.point, presets, slope)
     if presets[0][1].parametrization is None:
         rows.point = torch.hardshrink(rows.point, TINY)
     else:
@@ -173,6 +174,9 @@ def seen(
     """The images that the rows stand for, their activations, and the gradient with respect to the rows' points."""
     change = _change(preset, rows.draws, step)
     apart = rows.apart() if preset.diversity else None
+    if preset.octaves:
+        image = crops(rows.point, rows.origins[:, step], (rows.image.shape[2], rows.image.shape[3]))
+        return image, *uphill(ground.activations, image, rows.weights, ground.scale, change, apart=apart)
     if preset.parametrization is None:
         image = torch.clamp(rows.point, ground.darkest, ground.brightest, out=rows.point)
         return image, *uphill(ground.activations, image, rows.weights, ground.scale, change, apart=apart)
@@ -210,12 +214,19 @@ def remember(
     rows.status = torch.where(climbing, fate, rows.status)
 
 
-def _move(point: Float[Tensor, "image ..."], preset: Preset, slope: Slope) -> None:
-    """In place: uphill by the preset's rate."""
-    if isinstance(preset.learning_rate, Policy):
-        preset.learning_rate.move(point, slope)
-    else:
-        point.add_(slope.gradient, alpha=preset.learning_rate)
+def _stepped(point: Float[Tensor, "image ..."], presets: Sequence[tuple[slice, Preset]], slope: Slope) -> None:
+    """In place: uphill by the preset's rate, then its regularizers."""
+    for part, preset in presets:
+        own, theirs = point[part], slope.of(part)
+        if isinstance(preset.learning_rate, Policy):
+            preset.learning_rate.move(own, theirs)
+        elif preset.learning_rate is not None:
+            own.add_(theirs.gradient, alpha=preset.learning_rate)
+        regularized = own
+        for regularizer in preset.regularizers:
+            regularized = regularizer.apply(regularized, theirs.gradient, theirs.step)
+        if regularized is not own:
+            own.copy_(regularized)
 
 
 def _change(preset: Preset, draws: Float[Tensor, "image step number"], step: int) -> Change | None:
@@ -237,7 +248,7 @@ def _alike(waiting: Sequence[int], jobs: Sequence[Job]) -> list[int]:
 
 
 def _way(preset: Preset) -> tuple[object, ...]:
-    return preset.parametrization, preset.transforms, preset.diversity > 0
+    return preset.parametrization, preset.transforms, preset.octaves, preset.leaky, preset.diversity > 0
 
 
 def _together(waiting: Sequence[int], jobs: Sequence[Job], size: int) -> list[int]:

@@ -12,9 +12,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError
 
 from audit import registry
+from audit.ascent.octaves import GOOGLENET, VGG_S, Octave, listed, octaves_caption, schedule
 from audit.ascent.parametrizations import Parametrization
 from audit.ascent.parametrizations.fourier import Fourier
 from audit.ascent.parametrizations.phase import Phase
@@ -30,7 +31,7 @@ from audit.ascent.transforms.jitter import Jitter
 from audit.ascent.transforms.rotate import Rotate
 from audit.ascent.transforms.scale import Scale
 
-Start = Literal["noise", "uniform", "mean"]
+Start = Literal["noise", "uniform", "mean", "blank"]
 Shipped = Decay | Blur | ClipNorm | ClipContribution
 ShippedTransform = Jitter | Scale | Rotate
 ShippedParametrization = Fourier | Phase | Prior
@@ -62,7 +63,6 @@ def _mistake(kind: str, key: str, message: str, value: Any) -> ValidationError:
     )
 
 
-_listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 _regularizer = BeforeValidator(
     _component("regularizer", '{ regularizer = "blur", width = 1.0, every = 4 }'), json_schema_input_type=Shipped
 )
@@ -74,34 +74,88 @@ _parametrization = BeforeValidator(
 )
 
 
+def _looks(value: Any, info: Any) -> Any:
+    """How many images are looked at: as written, or as octaves have steps, and what they ended with."""
+    if not info.data.get("octaves"):
+        return _needed(value, info)
+    looks = len(schedule(info.data["octaves"])) + 1
+    return _left_out(value, info, looks)
+
+
+def _rate(value: Any, info: Any) -> Any:
+    """A learning rate or its policy; None where octaves have rates of their own."""
+    return _left_out(value, info, None) if info.data.get("octaves") else policy(_needed(value, info))
+
+
+def _shown(value: Any, info: Any) -> Any:
+    """As written, or what octaves end with."""
+    return value or ("last" if info.data.get("octaves") else "best")
+
+
+def _needed(value: Any, info: Any) -> Any:
+    if value is not None:
+        return value
+    if "octaves" in info.data:
+        raise PydanticKnownError("missing")
+    return 1  # the octaves are wrong, which is told already
+
+
+def _left_out(value: Any, info: Any, implied: Any) -> Any:
+    if value not in (None, implied):
+        words = f"octaves have {info.field_name} of their own: leave it out"
+        raise PydanticCustomError("octaves", "{words}", {"words": words})
+    return implied
+
+
+def _without_octaves(schema: dict[str, Any]) -> None:
+    schema["if"] = {"not": {"required": ["octaves"]}}
+    schema["then"] = {"required": ["steps", "learning_rate"]}
+
+
 class Preset(BaseModel):
     """How an image is optimized: from where, which way, how far, how often, and what keeps it natural.
 
     `steps` images are looked at, the first of them the start; the regularizers act in their order after every step, the
-    transforms before every look. `start` is "noise" (standard deviation 10 around the mean picture), "uniform" (0..255)
-    or "mean" (the mean picture); `learning_rate` holds for pixels of 0..255. A parametrization has its own start and
-    needs no regularizers.
+    transforms before every look. `start` is "noise" (standard deviation 10 around the mean), "uniform" (0..255),
+    "mean" (the mean picture) or "blank" (near white); `learning_rate` holds for pixels of 0..255. A parametrization has
+    its own start and needs no regularizers. Octaves have rates and blurs of their own, and their steps make `steps`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, json_schema_extra=_without_octaves)
 
-    steps: int = Field(gt=0, description="How many images are looked at, the start being the first.")
-    learning_rate: Annotated[Positive | Progress | Probability | MeanChange | Adam, BeforeValidator(policy)] = Field(
-        description="For pixels of 0..255: a number; { progress, max } for progress / |gradient|^2, at most max; "
-        "{ early, late, max } for a probability; { mean_change } in pixel values per step; { adam }: its step size."
+    octaves: Annotated[tuple[Octave, ...], listed] = Field(
+        (), description="Stages in which the picture grows: in place of steps, learning_rate and regularizers."
+    )
+    steps: Annotated[int, Field(gt=0), BeforeValidator(_looks)] = Field(
+        None, validate_default=True, description="How many images are looked at, the start being the first."
+    )
+    learning_rate: Annotated[Positive | Progress | Probability | MeanChange | Adam | None, BeforeValidator(_rate)] = (
+        Field(
+            None,
+            validate_default=True,
+            description="For pixels of 0..255: a number; { progress, max } for progress / |gradient|^2, at most max; "
+            "{ early, late, max } for a probability; { mean_change } in pixel values per step; { adam }: step size.",
+        )
     )
     start: Start = Field(
         "noise",
-        description="noise: standard deviation 10 around the mean picture; uniform: 0..255; mean: the mean picture.",
+        description="noise: standard deviation 10 around the mean picture; uniform: 0..255; mean: the mean picture; "
+        "blank: near white, 250 with standard deviation 8.",
     )
     push: Literal["up", "down"] = Field("up", description="Whether the activation is to become high or low.")
-    shown: Literal["best", "first", "last"] = Field(
-        "best", description="best: the highest activation; first: where the unit first led its layer; last: the end."
+    shown: Annotated[Literal["best", "first", "last"], BeforeValidator(_shown)] = Field(
+        None,
+        validate_default=True,
+        description="best: the highest activation; first: where the unit first led its layer; last: the end. "
+        "If left out: best, or last of octaves.",
     )
-    regularizers: Annotated[tuple[SerializeAsAny[Annotated[Regularizer, _regularizer]], ...], _listed] = Field(
+    leaky: float = Field(
+        0.0, ge=0, le=1, description="Slope of the ReLUs below 0 while the image is optimized; 0: as they are."
+    )
+    regularizers: Annotated[tuple[SerializeAsAny[Annotated[Regularizer, _regularizer]], ...], listed] = Field(
         (), description="Applied one after the other, in this order, after every step."
     )
-    transforms: Annotated[tuple[SerializeAsAny[Annotated[Transform, _transform]], ...], _listed] = Field(
+    transforms: Annotated[tuple[SerializeAsAny[Annotated[Transform, _transform]], ...], listed] = Field(
         (), description="Random changes of the picture before every look, the first one first."
     )
     parametrization: SerializeAsAny[Annotated[Parametrization, _parametrization]] | None = Field(
@@ -116,6 +170,9 @@ class Preset(BaseModel):
         for name in ("regularizers", "start"):
             if self.parametrization is not None and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} act on pixels, and a parametrization moves others: leave out one of them")
+        for name in ("regularizers", "parametrization"):
+            if self.octaves and getattr(self, name):
+                raise ValueError(f"octaves blur and enlarge pixels themselves: leave out {name}")
         return self
 
     def contents(self) -> str:
@@ -123,12 +180,9 @@ class Preset(BaseModel):
         return "" if self.parametrization is None else self.parametrization.contents()
 
 
-ROBUST = (Jitter(pixels=8.0, share=0.04), Scale(share=0.1), Rotate(degrees=5.0))
-"""Small changes that a natural image would survive, much as in Olah et al. 2017."""
-
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage
 # the rows are the top left, top right, bottom left and bottom right.
-BUILT_IN: dict[str, Preset] = {
+YOSINSKI: dict[str, Preset] = {
     "yosinski-1": Preset(
         steps=500,
         learning_rate=Progress(progress=2.0, max=100.0),
@@ -143,6 +197,15 @@ BUILT_IN: dict[str, Preset] = {
         learning_rate=Progress(progress=2.0, max=1e8),
         regularizers=(Blur(width=0.5, every=4), ClipContribution(percentile=90)),
     ),
+}
+
+ROBUST = (Jitter(pixels=8.0, share=0.04), Scale(share=0.1), Rotate(degrees=5.0))
+"""Small changes that what a unit looks for survives, much as in Olah et al. 2017."""
+
+BUILT_IN: dict[str, Preset] = {
+    **YOSINSKI,
+    "oygard": Preset(octaves=VGG_S, start="blank"),
+    "oygard-googlenet": Preset(octaves=GOOGLENET, start="blank", leaky=0.01),
     "fourier": Preset(steps=256, learning_rate=Adam(adam=0.05), parametrization=Fourier(), transforms=ROBUST),
     "maco": Preset(steps=256, learning_rate=Adam(adam=0.2), parametrization=Phase(), transforms=ROBUST),
 }
@@ -168,14 +231,15 @@ def _again(mistake: Any) -> InitErrorDetails:
 def label(preset: Preset) -> str:
     """A caption: `500 steps, rate 2 / |g|^2 up to 100, blur width 0.5 every 4, clip-norm percentile 50`."""
     parts = [
-        f"{preset.steps} steps",
-        caption(preset.learning_rate),
+        *([f"{preset.steps} steps", caption(preset.learning_rate)] if preset.learning_rate is not None else []),
+        *([octaves_caption(preset.octaves)] if preset.octaves else []),
         *([] if preset.start == "noise" else [f"from {preset.start}"]),
         *([] if preset.push == "up" else ["pushed down"]),
         *([] if preset.parametrization is None else [_caption(preset.parametrization, "parametrization")]),
         *(_caption(transform, "transform") for transform in preset.transforms),
         *(_caption(regularizer, "regularizer") for regularizer in preset.regularizers),
         *([f"diversity {preset.diversity:g}"] if preset.diversity else []),
+        *([f"leaky {preset.leaky:g}"] if preset.leaky else []),
         *([] if preset.shown == "best" else [f"the {preset.shown} image"]),
     ]
     return ", ".join(parts)

@@ -26,6 +26,10 @@ class Slope:
     moments: Points
     step: int
 
+    def of(self, rows: slice) -> "Slope":
+        """Some of the rows."""
+        return Slope(self.gradient[rows], self.square[rows], self.score[rows], self.moments[rows], self.step)
+
 
 class Policy(BaseModel):
     """A policy is its options, and one method; each row of a batch is moved by itself."""

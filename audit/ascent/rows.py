@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from audit.ascent.octaves import origins
 from audit.ascent.presets import Preset
 from audit.ascent.rates import Adam
 from audit.ascent.start import start_image
@@ -45,7 +46,8 @@ class Optimized:
     `last` are the activations there (0 if a rectifier is off); `best_step` is -1 and `best` not a number if no finite
     activation was ever seen, `majority_step` is -1 without a `first_image`. `steps` is how many images were looked at:
     fewer than the preset has if the gradient became exactly 0 ("zero-gradient"), or if the activation or the gradient
-    was not finite ("non-finite").
+    was not finite ("non-finite"). Of octaves `whole_image` is the finished picture, which may be larger than the canvas
+    and whose middle the `last_image` is; the others are the crops of it that were looked at.
     """
 
     job: Job
@@ -58,6 +60,7 @@ class Optimized:
     majority_step: int
     steps: int
     status: Status
+    whole_image: Float[np.ndarray, "channel y2 x2"] | None = None
 
     @property
     def image(self) -> Float[np.ndarray, "channel y x"]:
@@ -79,8 +82,9 @@ class Rows:
     one looked at, `best_image` and `first_image` as in Optimized. `weights` are those of the activations in what is
     climbed, `unit` the one of a single unit (-1: a direction), `push` is 1 or -1. `gain` scales the gradient. Rows
     of one `group` (unit and preset) repel each other with strength `diversity`.
-    `moments` are Adam's, `draws` the random numbers of the transforms; without these they are empty. `best` and `last`
-    are scores, pushed activations; `status` counts in STATUSES.
+    `moments` are Adam's, `draws` the random numbers of the transforms; without these they are empty. Of octaves `point`
+    is the whole picture, and `image` the part of it that begins at the step's `origins`. `best` and `last` are scores,
+    pushed activations; `status` counts in STATUSES.
     """
 
     point: Float[Tensor, "image ..."]
@@ -94,6 +98,7 @@ class Rows:
     diversity: Float[Tensor, " image"]
     moments: Float[Tensor, "image moment ..."]
     draws: Float[Tensor, "image step number"]
+    origins: Int[Tensor, "image look 2"]
     best: Float[Tensor, " image"]
     best_step: Int[Tensor, " image"]
     last: Float[Tensor, " image"]
@@ -110,6 +115,7 @@ class Rows:
         never = torch.full((len(jobs),), -1, device=mean.device)
         moments = 2 if any(isinstance(job.preset.learning_rate, Adam) for job in jobs) else 0
         draws = [drawn(job.preset.transforms, job.seed, job.preset.steps) for job in jobs]
+        begin = np.stack([origins(job.preset.octaves, job.seed, size) for job in jobs])
         longest = max(len(own) for own in draws)
         return Rows(
             point=point,
@@ -123,6 +129,7 @@ class Rows:
             diversity=mean.new_tensor([job.preset.diversity for job in jobs]),
             moments=point.new_zeros((len(point), moments, *point.shape[1:])),
             draws=_sent(np.stack([np.pad(own, ((0, longest - len(own)), (0, 0))) for own in draws]), mean),
+            origins=torch.from_numpy(begin).to(mean.device),
             best=score,
             best_step=never.clone(),
             last=torch.full_like(score, torch.nan),
@@ -145,6 +152,7 @@ class Rows:
     def results(self, jobs: Sequence[Job], rectified: bool) -> list[Optimized]:
         """What became of every row; `rectified` activations are not below 0."""
         best, first, last = (images.float().cpu().numpy() for images in (self.best_image, self.first_image, self.image))
+        whole = self.point.float().cpu().numpy() if jobs[0].preset.octaves else None
         numbers = zip(self.best.tolist(), self.last.tolist(), strict=True)
         counts = zip(
             *(count.tolist() for count in (self.best_step, self.majority_step, self.steps, self.status)), strict=True
@@ -161,6 +169,7 @@ class Rows:
                 majority_step=majority_step,
                 steps=steps,
                 status=STATUSES[status],
+                whole_image=None if whole is None or STATUSES[status] != "ok" else whole[row],
             )
             for row, (job, (highest, latest), (best_step, majority_step, steps, status)) in enumerate(
                 zip(jobs, numbers, counts, strict=True)

@@ -25,6 +25,9 @@ def start_image(
             return drawn
         case "mean":
             return np.zeros(shape)
+        case "blank":
+            white: np.ndarray = np.random.RandomState(seed).normal(250, 8, shape) - 255 * mean
+            return white
 
 
 @lru_cache(maxsize=16)

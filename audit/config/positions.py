@@ -35,6 +35,17 @@ class Positions:
         return place in self._start
 
 
+def tables(text: str) -> Iterator[tuple[Place, int, int]]:
+    """Every [table] and [[table]]: its place, and where in UTF-8 bytes its header begins and its last value ends."""
+    last: dict[Place, int] = {}
+    for node in Parser(Language(tree_sitter_toml.language())).parse(text.encode()).root_node.named_children:
+        if node.type in ("table", "table_array_element"):
+            written = [child for child in node.children if child.type != "comment"][-1]
+            if written.type == "pair":  # which would take a comment behind it along
+                written = [child for child in written.children if child.type != "comment"][-1]
+            yield _header(node, last), node.start_byte, written.end_byte
+
+
 def _walk(text: str) -> Iterator[tuple[Place, tuple[int, int]]]:
     """Every place once, with its position."""
     seen: set[Place] = set()

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from audit import registry
 from audit.errors import nearest
@@ -157,6 +157,45 @@ class DataSection(Section):
     )
 
 
+Weights = Annotated[dict[str, float], Field(min_length=1)]
+Reading = Literal["centre", "mean", "energy"]
+
+
+class OtherLayer(Section):
+    """A term of a sum that another layer gives: the weighted sum of what is read off it."""
+
+    layer: Text = Field(description="Name of the layer.")
+    units: Weights = Field(description="Weights of its units, by number; the others have none.")
+    reading: Reading = Field("centre", description="As that of the direction.")
+
+
+class DirectionSection(Section):
+    """What an image is to excite where it is no single unit: a weighted sum over a layer, or over several."""
+
+    name: Text = Field(description="What it is called in the report.")
+    units: Weights | None = Field(None, description="Weights of the layer's units, by number; the others have none.")
+    random: int | None = Field(None, ge=0, description="The random direction of this number, of length 1.")
+    file: Text | None = Field(
+        None, description="A .npy of one weight per unit, or of rows of them, relative to this file."
+    )
+    row: int = Field(0, ge=0, description="Which row of `file`.")
+    reading: Reading = Field(
+        "centre",
+        description="centre: the activation at the middle of the map; mean: over the map; energy: its mean square, "
+        "whose sum over all units is what DeepDream makes larger.",
+    )
+    others: tuple[OtherLayer, ...] = Field((), description="Further layers; what is climbed is the sum of all.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DirectionSection":
+        given = [name for name in ("units", "random", "file") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"has both {given[0]} and {given[1]}; give one of them")
+        if not given and self.reading != "energy":
+            raise ValueError('needs one of units, random and file; only reading = "energy" may have all units alike')
+        return self
+
+
 class LayerSection(Section):
     """Which layers are measured, and which of their units are pictured how."""
 
@@ -180,6 +219,21 @@ class LayerSection(Section):
         "scaled",
         description="Scale a unit's gradient so that the presets' rates suit this network, or take it as it is.",
     )
+    objective: Literal["unit", "channel"] = Field(
+        "unit",
+        description="Optimize the unit at one position, or its mean over the map of the whole input.",
+    )
+    directions: Annotated[str, Field(pattern=r"^random:[1-9][0-9]*$")] | tuple[DirectionSection, ...] = Field(
+        "random:4", description='What the analysis "directions" excites: "random:4", or a list of them.'
+    )
+
+    @field_validator("directions")
+    @classmethod
+    def _named_once(cls, directions: str | tuple[DirectionSection, ...]) -> str | tuple[DirectionSection, ...]:
+        names = [] if isinstance(directions, str) else [direction.name for direction in directions]
+        if len(set(names)) < len(names):
+            raise ValueError("says the same name twice")
+        return directions
 
     @field_validator("units")
     @classmethod

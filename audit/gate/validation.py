@@ -32,7 +32,7 @@ class Validation:
         for file in _named(config):
             try:
                 with self.waiting(f"{file.name}: loading the models ..."):
-                    prepared[file] = _prepared(file)
+                    prepared[file] = prepared_audit(file)
             except AuditError as error:
                 wrong.append(printable(str(error)))
         if wrong:
@@ -57,7 +57,8 @@ def _named(config: pytest.Config) -> Iterator[Path]:
     return (Path(os.path.abspath(head)) for head in heads if head.endswith(".toml"))
 
 
-def _prepared(file: Path) -> "Prepared":
+def prepared_audit(file: Path) -> "Prepared":
+    """The audit in a file; AuditError where there is none, ConfigError with paths as they are seen from here."""
     if not file.is_file():
         near = nearest(file.name, sorted(path.name for path in file.parent.glob("*.toml")))
         raise AuditError(f'no file "{file.name}" in {file.parent}{near or "; name the file to audit"}')

@@ -10,7 +10,7 @@ import torch
 
 import audit
 
-COMPUTING = ("analyses", "ascent", "data", "demo", "model", "stream", "trials")
+COMPUTING = ("analyses", "ascent", "data", "demo", "model", "search", "stream", "trials")
 
 
 @cache

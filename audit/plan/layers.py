@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from audit import registry
+from audit.analyses.directions import resolved
 from audit.config import Config, LayerSection
 from audit.config.sections import matches
-from audit.errors import Problem, nearest
+from audit.errors import Problem, SectionError, nearest
 from audit.model.load import Model
 from audit.plan.subject import Chosen
 from audit.records import Finding, Layer
@@ -29,6 +30,7 @@ def chosen_layers(config: Config, models: Mapping[str, Model]) -> tuple[dict[str
             for name, those in found.items():
                 for layer in those:
                     problems += _unit_problems(config, section, name, layer)
+                    problems += _direction_problems(config, section, shown[name], layer)
                     asked = _asked(section, layer, shown[name])
                     layers[name].setdefault(layer.name, {}).update(dict.fromkeys(asked, section))
     return {
@@ -69,6 +71,18 @@ def _unit_problems(config: Config, section: LayerSection, model: str, layer: Lay
         return []
     message = f'no unit {wrong[-1]} in layer "{layer.name}" of {model}; it has the units 0 to {layer.units - 1}'
     return [config.problem((*config.path(section), "units"), message)]
+
+
+def _direction_problems(config: Config, section: LayerSection, model: Model, layer: Layer) -> Iterator[Problem]:
+    """Directions of units, layers and files that there are not."""
+    if "directions" not in section.analyses or isinstance(section.directions, str):
+        return
+    for index, direction in enumerate(section.directions):
+        try:
+            resolved(direction, layer, model.outline, config.audit.seed, config.file.parent)
+        except SectionError as error:
+            place = (*config.path(section), "directions", index, error.option)
+            yield config.problem(place, f"{direction.name}: {error}")
 
 
 def chosen_units(section: LayerSection, layer: Layer, seed: int, flagged: Sequence[Finding]) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from audit.records import (
 )
 from audit.store.sprites import Sheet
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of `results.json`; a file with another is refused."""
 
 AXES = ("value", "image", "y", "x")
@@ -214,6 +214,7 @@ def _pictures(pictures: Pictures, sheets: Sequence[Sheet]) -> dict[str, Any]:
         "kind": pictures.kind,
         "units": [int(unit) for unit in pictures.units],
         "groups": list(pictures.groups),
+        "names": list(pictures.names),
         "note": pictures.note,
         "tiles": pictures.tiles.shape[1],
         "size": list(pictures.tiles.shape[2:4]),

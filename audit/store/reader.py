@@ -59,6 +59,7 @@ def _pictures(entry: Mapping[str, Any], sprites: Path) -> Pictures:
         captions=tuple(tuple(row) for row in entry["captions"]),
         groups=groups,
         note=entry["note"],
+        names=tuple(entry["names"]),
     )
 
 

@@ -12,8 +12,12 @@ from torch import Tensor, nn
 from audit import events
 from audit.analyses.deconv import deconvolve
 from audit.analyses.task import Task
+from audit.ascent.canvas import canvas_of
+from audit.ascent.loop import ascend
+from audit.ascent.octaves import Octave
 from audit.ascent.presets import Preset
 from audit.ascent.regularizers.decay import Decay
+from audit.ascent.rows import Job
 from audit.ascent.start import start_image
 from audit.config import DataSection, LayerSection, ModelSection
 from audit.data.images import open_images
@@ -360,6 +364,25 @@ def test_optimized_images_come_by_preset_then_seed_cut_to_the_field(
     assert seeds == ["40", "41", "42"] * 2
     again = pictured("optimized", replace(given, presets={"plain": STEPS["plain"]}, seed=41))
     np.testing.assert_array_equal(again.tiles[0, :2], made.tiles[0, 1:3])
+
+
+def test_an_image_of_octaves_is_as_large_as_the_others_and_its_caption_is_of_its_end(tmp_path: Path) -> None:
+    growing = Preset(octaves=(Octave(steps=3, blur=(0.3, 9.0), rate=(5.0, 1.0), zoom=1.5),))
+    given = task(model(), "conv2", (CONJUNCTION,), tmp_path, presets={"growing": growing, **STEPS}, images=1)
+    made, field = pictured("optimized", given), given.layer.field
+    assert field is not None
+    assert made.tiles.shape == (1, 3, *field.size, 3)
+    canvas = canvas_of(given.layer, given.model.outline.input_shape)
+    (found,) = ascend(
+        given.model.network,
+        given.layer,
+        [Job(CONJUNCTION, growing)],
+        canvas,
+        mean=given.model.mean,
+        std=given.model.std,
+    )
+    assert found.last != found.best
+    assert made.captions[0][0].startswith(f"{found.last:.4g} · seed 0")
 
 
 def test_an_image_that_never_got_better_than_its_start_says_so(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torchvision.models import squeezenet1_0
 from audit.ascent.canvas import Canvas, canvas_of
 from audit.ascent.loop import STRETCH, Ground, ascend, default_batch, look_and_step
 from audit.ascent.objective import Reading, activations_at
-from audit.ascent.presets import BUILT_IN, Preset
+from audit.ascent.presets import YOSINSKI, Preset
 from audit.ascent.rates import Adam, Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
@@ -33,7 +33,6 @@ SHAPE = (3, 14, 12)
 MEAN = torch.tensor([0.48, 0.46, 0.41], dtype=torch.float64).view(3, 1, 1)
 STD = torch.tensor([0.23, 0.22, 0.25], dtype=torch.float64).view(3, 1, 1)
 PLAIN = Preset(steps=20, learning_rate=1.0)
-PAPERS = [name for name in BUILT_IN if name.startswith("yosinski")]
 
 
 def small_net(channels: int = 3) -> nn.Sequential:
@@ -158,14 +157,14 @@ def assert_agrees(found: Optimized, trace: Trace, tolerance: float = 1e-8) -> No
 
 
 def shortened(name: str, steps: int) -> Preset:
-    return BUILT_IN[name].model_copy(update={"steps": steps})
+    return YOSINSKI[name].model_copy(update={"steps": steps})
 
 
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", YOSINSKI)
 def test_one_step_of_each_preset_is_the_plain_one_to_the_last_digits(name):
     network = small_net()
     layer = outline(network, SHAPE).layer("2")
-    job = Job(2, BUILT_IN[name], seed=5)
+    job = Job(2, YOSINSKI[name], seed=5)
     expected = plainly(convolution_at(network, layer.centre), Job(2, shortened(name, 2), seed=5)).images[1]
     with torch.no_grad(), activations_at(network, Reading(layer, layer.centre)) as activations:
         ground = Ground.of(activations, layer.units, MEAN, STD)
@@ -175,7 +174,7 @@ def test_one_step_of_each_preset_is_the_plain_one_to_the_last_digits(name):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", YOSINSKI)
 @pytest.mark.parametrize("unit", [0, 4])
 def test_many_steps_of_each_preset_on_a_convnet_are_the_plain_loops(name, unit):
     network = small_net()
@@ -186,7 +185,7 @@ def test_many_steps_of_each_preset_on_a_convnet_are_the_plain_loops(name, unit):
     assert found.status == "ok"
 
 
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", YOSINSKI)
 def test_many_steps_of_each_preset_on_a_linear_unit_are_the_plain_loops(name):
     network = linear_net()
     job = Job(1, shortened(name, 25), seed=3)
@@ -205,7 +204,7 @@ def test_every_start_is_followed_as_in_the_plain_loop(start):
 def test_a_mixed_batch_gives_every_job_what_it_gets_alone():
     network = small_net().float()
     mean, std = MEAN.float(), STD.float()
-    presets = [shortened(name, steps) for name, steps in zip(PAPERS, (10, 60, 70, 60), strict=True)]
+    presets = [shortened(name, steps) for name, steps in zip(YOSINSKI, (10, 60, 70, 60), strict=True)]
     jobs = [Job(unit, preset, seed) for unit in (0, 3) for preset in presets for seed in (0, 1)]
     together = run(network, "2", jobs, mean=mean, std=std)
     assert [result.job for result in together] == jobs
@@ -414,7 +413,7 @@ def test_an_activation_that_is_no_number_is_never_the_best(bad):
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_any_number_of_channels_can_be_optimized(channels):
     mean = torch.full((channels, 1, 1), 0.5, dtype=torch.float64)
-    jobs = [Job(1, shortened(name, 6)) for name in PAPERS]
+    jobs = [Job(1, shortened(name, 6)) for name in YOSINSKI]
     for found in run(small_net(channels), "2", jobs, mean=mean, std=mean):
         assert found.image.shape == (channels, *SHAPE[1:])
 
@@ -464,7 +463,7 @@ def test_progress_adds_up_to_the_steps_of_all_jobs_also_of_those_that_stop():
     jobs = [
         Job(unit, shortened(name, steps))
         for unit in (1, 3)
-        for name, steps in zip(PAPERS, (5, 60, 120, 7), strict=True)
+        for name, steps in zip(YOSINSKI, (5, 60, 120, 7), strict=True)
     ]
     run(small_net(), "2", jobs, listener=heard, batch=3)
     assert heard.begun == [("optimized images of 2", 2 * (5 + 60 + 120 + 7))]
@@ -525,7 +524,7 @@ def test_larger_canvases_have_smaller_batches():
     assert default_batch((224, 224), torch.device("cuda")) > default_batch((224, 224), torch.device("cpu"))
 
 
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", list(YOSINSKI))
 def test_a_scaled_ascent_is_the_ascent_of_a_network_with_larger_activations(name):
     jobs = [Job(1, shortened(name, 12), seed) for seed in (0, 1)]
     loud = small_net()
@@ -563,7 +562,7 @@ def test_the_flamingo_of_the_real_squeezenet_soon_is_the_strongest_class(real: P
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", YOSINSKI)
 def test_cuda_takes_the_same_steps_as_the_cpu(name):
     network = small_net()
     jobs = [Job(unit, shortened(name, 8), seed) for unit in (0, 3, 4) for seed in (0, 1)]
@@ -576,11 +575,11 @@ def test_cuda_takes_the_same_steps_as_the_cpu(name):
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", YOSINSKI)
 def test_a_single_precision_step_on_cuda_is_the_cpus_and_waits_for_nothing(name):
     network = small_net().float()
     layer = outline(network, SHAPE).layer("2")
-    job = Job(2, BUILT_IN[name], seed=5)
+    job = Job(2, YOSINSKI[name], seed=5)
     images = []
     for device in ("cpu", "cuda"):
         mean, std = (numbers.float().to(device) for numbers in (MEAN, STD))

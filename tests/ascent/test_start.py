@@ -34,7 +34,7 @@ def test_the_first_decay_and_blur_of_the_third_preset_have_the_reference_numbers
     assert image.std() == pytest.approx(2.8440958, abs=1e-7)
 
 
-@pytest.mark.parametrize("start", ["noise", "uniform"])
+@pytest.mark.parametrize("start", ["noise", "uniform", "blank"])
 def test_a_seed_always_gives_the_same_start_and_another_seed_another(start):
     first, again, other = (start_image(start, seed, (5, 7), MEAN) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
@@ -46,6 +46,12 @@ def test_the_uniform_start_covers_the_pixels_of_0_to_255():
     assert 0 <= pixels.min() < 1
     assert 254 < pixels.max() <= 255
     assert pixels.mean() == pytest.approx(127.5, abs=2)
+
+
+def test_the_blank_start_is_near_white():
+    pixels = start_image("blank", 1, (100, 100), MEAN) + 255 * MEAN
+    assert pixels.mean() == pytest.approx(250, abs=0.2)
+    assert pixels.std() == pytest.approx(8, abs=0.1)
 
 
 def test_the_mean_start_is_the_mean_picture():

@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
@@ -29,27 +28,41 @@ class Blur(Regularizer):
         """The blurred images on every `every`-th step, the images as they are on the others."""
         if step % self.every:
             return images
-        height, width = images.shape[-2:]
-        down = blur_matrix(height, self.width, images.dtype, images.device)
-        across = blur_matrix(width, self.width, images.dtype, images.device)
-        return down @ (images.flatten(0, 2) @ across.T).view(images.shape)
+        return blurred(images, self.width)
+
+
+def blurred(images: Float[Tensor, "image channel y x"], width: float) -> Float[Tensor, "image channel y x"]:
+    """Each channel under a Gaussian of that standard deviation, in pixels."""
+    return along_axes(
+        images, *(blur_matrix(length, width, images.dtype, images.device) for length in images.shape[-2:])
+    )
+
+
+def along_axes(
+    images: Float[Tensor, "image channel y x"], down: Float[Tensor, "y2 y"], across: Float[Tensor, "x2 x"]
+) -> Float[Tensor, "image channel y2 x2"]:
+    """A linear map of each column, and one of each line."""
+    lines = images.flatten(0, 2) @ across.T
+    return down @ lines.view(*images.shape[:3], -1)
 
 
 @lru_cache(maxsize=64)
-def blur_matrix(size: int, width: float, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "size size"]:
-    """The Gaussian along one axis of `size` pixels as a matrix: exact at every size, also below its reach."""
+def blur_matrix(size: int, width: float, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "{size} {size}"]:
+    """The Gaussian along one axis of `size` pixels as a matrix: exact at every size, also below its reach.
+
+    Made on the device: octaves have another width at every step, and nothing waits for it.
+    """
     reach = int(4 * width + 0.5)
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets / width) ** 2)
+    offsets = torch.arange(-reach, reach + 1, device=device)
+    exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no other
+    weights = torch.exp(-0.5 * (offsets.to(exact) / width).square())
     weights /= weights.sum()
-    matrix = np.zeros((size, size))
-    for offset, weight in zip(offsets, weights, strict=True):
-        np.add.at(matrix, (np.arange(size), mirrored(np.arange(size) + offset, size)), weight)
-    return torch.from_numpy(matrix).to(device=device, dtype=dtype)
+    reached = mirrored(torch.arange(size, device=device)[:, None] + offsets, size)
+    matrix = weights.new_zeros((size, size)).scatter_add_(1, reached, weights.expand(size, -1))
+    return matrix.to(dtype)
 
 
-def mirrored(positions: Int[np.ndarray, " size"], size: int) -> Int[np.ndarray, " size"]:
+def mirrored(positions: Int[Tensor, "*any"], size: int) -> Int[Tensor, "*any"]:
     """Where positions outside an axis fall when it is mirrored with its edge repeated: -1 -> 0, size -> size - 1."""
     around = positions % (2 * size)
-    folded: np.ndarray = np.minimum(around, 2 * size - 1 - around)
-    return folded
+    return torch.minimum(around, 2 * size - 1 - around)

@@ -44,7 +44,7 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
     """The page of a report; `embed` makes pictures, one per block, or with `whole` one per panel (for paper)."""
     ranked = sorted(report.verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
     columns = columns_of(report)
-    known = {(record.layer, unit) for record in report.pictures for unit in record.units}
+    known = {(record.layer, unit) for record in report.pictures if not record.names for unit in record.units}
     rows = [item(verdict, known) for verdict in ranked]
     return ReportPage(
         audit=report.audit,

@@ -19,6 +19,10 @@ KINDS = {
         "Optimized images",
         "Made by the network alone: noise that was changed until the unit fired strongly.",
     ),
+    "directions": (
+        "Directions",
+        "The same for weighted sums of units: directions of the layer's space, the whole layer, sums over layers.",
+    ),
     "max-patches": ("Strongest patches", "What the unit saw in the pictures on which it fired most, strongest first."),
     "deconv": ("Deconvnet", "Which pixels of those patches the unit answered to, traced back by a deconvnet."),
     "filters": ("Filters", "The unit's own weights: what it looks for in what lies below it; gray is zero."),
@@ -67,11 +71,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class UnitSection:
-    """A pictured unit."""
+    """A pictured unit, or a direction under its name."""
 
     anchor: str
     href: str
-    unit: int
+    title: str
+    chip: str
     label: str
     facts: tuple[Fact, ...]
     panels: tuple[Panel, ...]
@@ -106,12 +111,13 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
     kinds = sorted({pictures.kind for pictures in report.pictures}, key=lambda kind: (rank.get(kind, len(rank)), kind))
     for layer in report.outline.layers:
         mine = {pictures.kind: pictures for pictures in report.pictures if pictures.layer == layer.name}
-        units = sorted({unit for pictures in mine.values() for unit in pictures.units})
-        if not units:
+        if not mine:
             continue
+        units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
         failed = {v.item.task: v for v in report.verdicts if v.item.layer == layer.name and v.outcome != "passed"}
         labels = report.labels if layer == report.outline.layers[-1] and len(report.labels) == layer.units else ()
-        panels = _Panels(layer.name, [(kind, mine.get(kind)) for kind in kinds], failed, embed, whole)
+        of_units = [(kind, mine.get(kind)) for kind in kinds if kind != "directions"]
+        panels = _Panels(layer.name, of_units, failed, embed, whole)
         yield PicturedLayer(
             anchor=place("layer", layer.name),
             href=link(place("layer", layer.name)),
@@ -119,7 +125,10 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             text=_describe(layer),
             methods=tuple(Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine),
             distribution=_distribution(report, layer, units),
-            units=tuple(_unit(layer, unit, labels, columns.get(layer.name, {}), panels) for unit in units),
+            units=(
+                *(_unit(layer, unit, labels, columns.get(layer.name, {}), panels) for unit in units),
+                *_directions(layer, mine.get("directions"), panels),
+            ),
         )
 
 
@@ -148,7 +157,8 @@ def _unit(
     return UnitSection(
         anchor=place("unit", layer.name, unit),
         href=link(place("unit", layer.name, unit)),
-        unit=unit,
+        title=f"unit {unit}",
+        chip=str(unit),
         label=labels[unit] if labels else "",
         facts=tuple(
             Fact(COLUMNS.get(name, name), cell(name, float(column[unit])))
@@ -158,6 +168,14 @@ def _unit(
         panels=shown,
         void=all(panel.status or all(block.image is None for block in panel.blocks) for panel in shown),
     )
+
+
+def _directions(layer: Layer, pictures: Pictures | None, panels: "_Panels") -> Iterator[UnitSection]:
+    """A section per direction, after the units."""
+    for row, name in enumerate(pictures.names if pictures else ()):
+        panel = panels.panel("directions", pictures, row, f"{name} of {layer.name}")
+        anchor, href = place("direction", layer.name, row), link(place("direction", layer.name, row))
+        yield UnitSection(anchor, href, name, name, "", (), (panel,), bool(panel.status))
 
 
 @dataclass(frozen=True)
@@ -171,9 +189,9 @@ class _Panels:
     whole: bool
 
     def of(self, unit: int) -> tuple[Panel, ...]:
-        return tuple(self._panel(kind, pictures, unit) for kind, pictures in self.kinds)
+        return tuple(self.panel(kind, pictures, unit, f"unit {unit} of {self.layer}") for kind, pictures in self.kinds)
 
-    def _panel(self, kind: str, pictures: Pictures | None, unit: int) -> Panel:
+    def panel(self, kind: str, pictures: Pictures | None, unit: int, of: str) -> Panel:
         title = KINDS.get(kind, (kind, ""))[0]
         identifier = place("pictures", self.layer, unit, kind)
         if pictures is None or unit not in pictures.units or not pictures.tiles.size:
@@ -185,7 +203,7 @@ class _Panels:
         blocks = tuple(
             self._block(
                 name if len(names) > 1 else "",
-                f"{title} of unit {unit} of {self.layer}{f', {name}' if len(names) > 1 else ''}",
+                f"{title} of {of}{f', {name}' if len(names) > 1 else ''}",
                 tiles[index * size : (index + 1) * size],
                 captions[index * size : (index + 1) * size],
             )
