@@ -51,13 +51,14 @@ def test_help_is_said_without_torch_pytest_or_pydantic() -> None:
     heavy = {"torch", "pytest", "numpy", "jinja2", "pandas"}
     assert not {*heavy, "pydantic"} & loaded_by("--help")
     assert not heavy & loaded_by("run", "--help")  # typer itself loads pydantic when it looks at a command
+    assert not heavy & loaded_by("search", "--help")
     assert not heavy & loaded_by("version")
 
 
 def test_the_installed_program_says_its_commands_and_version(tmp_path: Path) -> None:
     help_ = ended([str(PROGRAM), "--help"], cwd=tmp_path)
     assert help_.returncode == 0
-    assert all(f"  {command} " in help_.stdout for command in ("run", "render", "schema", "version"))
+    assert all(f"  {command} " in help_.stdout for command in ("run", "search", "sweep", "render", "schema", "version"))
     assert ended([str(PROGRAM), "version"], cwd=tmp_path).stdout == f"deepvis-audit {__version__}\n"
     assert ended([str(PROGRAM), "schema"], cwd=tmp_path).stdout == schema_text()
     assert ended([str(PROGRAM), "ran"], cwd=tmp_path).returncode == 2

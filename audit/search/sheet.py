@@ -49,6 +49,14 @@ class Sheet:
     rows: tuple[Row, ...]
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A picture of the page."""
+
+    image: Embedded
+    lines: tuple[str, ...]
+
+
 def of_search(found: Found) -> Sheet:
     """The chosen settings, then the best and the worst of the others; a column for every unit and seed."""
     rest = [setting for setting in found.order if setting not in found.names]
@@ -152,14 +160,6 @@ def _named(place: Place, unit: int) -> str:
 def _where(places: tuple[Place, ...]) -> str:
     layers = ", ".join(place.layer.name for place in places)
     return f"{places[0].model.section.name}: {plural(sum(len(place.units) for place in places), 'unit')} of {layers}"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A picture of the page."""
-
-    image: Embedded
-    lines: tuple[str, ...]
 
 
 def page(sheet: Sheet) -> str:

@@ -586,9 +586,10 @@ def test_a_single_precision_step_on_cuda_is_the_cpus_and_waits_for_nothing(name)
         with (
             torch.no_grad(),
             exact_arithmetic(),
-            activations_at(network.to(device), layer, layer.centre) as activations,
+            activations_at(network.to(device), Reading(layer, layer.centre)) as activations,
         ):
-            ground, rows = Ground.of(activations, mean, std), Rows.of([job, job], SHAPE[1:], mean)
+            ground = Ground.of(activations, layer.units, mean, std)
+            rows = Rows.of([job, job], layer.units, SHAPE[1:], mean)
             presets = [(slice(0, 2), job.preset)]
             look_and_step(ground, rows, presets, 0)  # makes the blur matrices
             torch.cuda.set_sync_debug_mode("error")
@@ -596,5 +597,5 @@ def test_a_single_precision_step_on_cuda_is_the_cpus_and_waits_for_nothing(name)
                 look_and_step(ground, rows, presets, 1)
             finally:
                 torch.cuda.set_sync_debug_mode("default")
-        images.append(rows.image.cpu())
+        images.append(rows.point.cpu())
     torch.testing.assert_close(images[0], images[1], rtol=1e-4, atol=1e-3)
