@@ -159,7 +159,7 @@ class Examination:
         common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
         if task.images is not None:
             return key(**common, **self.measured.made_by)
-        presets = [(preset, repr(value)) for preset, value in task.presets.items()]
+        presets = [(title, repr(preset), preset.contents()) for title, preset in task.presets.items()]
         section = task.model.section
         return key(
             **common,
