@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.ascent.first_convolution import FastFirstConvolution
 from audit.model.hooks import Observer
 from audit.model.outline import maps
 from audit.model.precision import precision
@@ -62,7 +63,7 @@ def activations_at(network: nn.Module, *readings: Reading) -> Iterator[Activatio
     still has a gradient (the paper's toolbox starts its gradient there too).
     """
     seen: dict[int, Tensor] = {}
-    own = precision(network)
+    own, fast = precision(network), FastFirstConvolution()
 
     def visit(name: str, output: Tensor) -> None:
         seen.update({at: reading.of(output) for at, reading in enumerate(readings) if reading.layer.name == name})
@@ -72,7 +73,8 @@ def activations_at(network: nn.Module, *readings: Reading) -> Iterator[Activatio
     with Observer(network, names, visit, before_rectifier=rectified) as observer:
 
         def activations(shown: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image unit"]:
-            observer.run(shown.to(own))
+            with fast:  # around the observer, which sees a function first and then passes it on
+                observer.run(shown.to(own))
             return torch.cat([seen.pop(at) for at in range(len(readings))], 1).to(shown.dtype)
 
         yield activations
