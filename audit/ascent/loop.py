@@ -23,6 +23,7 @@ from audit.ascent.transforms import transformed
 from audit.errors import AuditError
 from audit.events import Listener, Silence, work
 from audit.model.leaky import leaky
+from audit.model.memory import fast_order, in_order
 from audit.model.precision import exact_arithmetic, precision
 from audit.records import Layer
 
@@ -65,6 +66,7 @@ def ascend(
     with (
         work(listener or Silence(), f"optimized images of {layer.name}", total) as advance,
         frozen(network),
+        in_order(network, fast_order(network)),
         exact_arithmetic(),
         torch.no_grad(),
         activations_at(network, Reading(layer, canvas.position), *others, *grams) as activations,

@@ -44,6 +44,13 @@ def small_net(channels: int = 3) -> nn.Sequential:
     return network.double().eval()
 
 
+def strided_net() -> nn.Sequential:
+    """Its first convolution is one whose gradient is computed in the fast way."""
+    torch.manual_seed(3)
+    layers = [nn.Conv2d(3, 6, 5, stride=2, padding=1), nn.ReLU(inplace=True), nn.Conv2d(6, 5, 3), nn.ReLU()]
+    return nn.Sequential(*layers).double().eval()
+
+
 def linear_net() -> nn.Sequential:
     torch.manual_seed(2)
     return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(SHAPE)), 4)).double().eval()
@@ -203,8 +210,9 @@ def test_every_start_is_followed_as_in_the_plain_loop(start):
     assert_agrees(found, plainly(linear(network), job))
 
 
-def test_a_mixed_batch_gives_every_job_what_it_gets_alone():
-    network = small_net().float()
+@pytest.mark.parametrize("net", [small_net, strided_net])
+def test_a_mixed_batch_gives_every_job_what_it_gets_alone(net):
+    network = net().float()
     mean, std = MEAN.float(), STD.float()
     presets = [shortened(name, steps) for name, steps in zip(YOSINSKI, (10, 60, 70, 60), strict=True)]
     jobs = [Job(unit, preset, seed) for unit in (0, 3) for preset in presets for seed in (0, 1)]
@@ -215,6 +223,18 @@ def test_a_mixed_batch_gives_every_job_what_it_gets_alone():
             assert one.best == pytest.approx(other.best, rel=1e-5)
             assert (one.status, one.majority_step) == (other.status, other.majority_step)
             assert np.abs(one.image - other.image).max() < 1e-2
+
+
+def test_with_a_strided_first_convolution_one_step_is_that_of_torchs_own_gradient():
+    network = strided_net()
+    start = torch.from_numpy(start_image("noise", 7, SHAPE[1:], MEAN.numpy()).copy())
+    shown = (start.clamp(-255 * MEAN, 255 - 255 * MEAN)[None] / (255 * STD)).requires_grad_()
+    layer = outline(network, SHAPE).layer("2")
+    (gradient,) = torch.autograd.grad(network[:3](shown)[0, 1, layer.centre[0], layer.centre[1]], shown)
+    (found,) = run(network, "2", [Job(1, Preset(steps=2, learning_rate=1.0), seed=7)])
+    np.testing.assert_allclose(found.last_image, (start + gradient[0] / (255 * STD)).numpy(), atol=1e-4)
+    (again,) = run(strided_net(), "2", [Job(1, Preset(steps=2, learning_rate=1.0), seed=7)])
+    assert np.array_equal(found.last_image, again.last_image)
 
 
 def test_the_same_seed_gives_the_same_image_and_another_seed_another():
@@ -442,6 +462,34 @@ def test_the_network_is_left_as_it_was():
     assert all(weight.requires_grad and weight.grad is None for weight in network.parameters())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
+class Watched(nn.Module):
+    """Notes in which order the weights of another module lie while an ascent goes on."""
+
+    def __init__(self, weight: nn.Parameter):
+        super().__init__()
+        self.weight, self.ordered = weight, []
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        self.ordered.append(self.weight.is_contiguous(memory_format=torch.channels_last))
+        return maps
+
+
+def test_weights_lie_in_the_fast_order_during_an_ascent_and_afterwards_as_before():
+    small = small_net()
+    watched, weight = Watched(small[2].weight), small[2].weight
+    network = nn.Sequential(watched, *small)
+    layer = outline(network, SHAPE).layer("3")
+    canvas, place = canvas_of(layer, SHAPE, "full"), weight.data_ptr()
+    assert not any(watched.ordered)
+    watched.ordered.clear()
+    ascend(network, layer, [Job(1, PLAIN)], canvas, mean=MEAN, std=STD)
+    assert len(watched.ordered) == PLAIN.steps
+    assert all(watched.ordered)
+    assert network[3].weight is weight
+    assert weight.data_ptr() == place
+    assert weight.is_contiguous()
 
 
 class Heard:
