@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.ascent.presets import BUILT_IN, Preset
+from audit.ascent.presets import YOSINSKI, Preset
 from audit.search.draws import PRESENT, RANGES, STEPS, Range, cut, drawn, draws
 from audit.search.settings import OPTIONS, options
 
@@ -68,9 +68,9 @@ def test_each_regularizer_is_there_as_often_as_it_is_said() -> None:
     assert all(("rate" in one) != ("progress" in one) for one in found)
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", YOSINSKI)
 def test_the_ranges_hold_table_1(name: str) -> None:
-    own = options(BUILT_IN[name])
+    own = options(YOSINSKI[name])
     assert own.pop("steps") in STEPS
     for option, limits in RANGES.items():
         value = own.pop(COLUMN[option], None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.ascent.presets import BUILT_IN, build
+from audit.ascent.presets import YOSINSKI, build
 from audit.errors import AuditError
 from audit.search.draws import draws
 from audit.search.writing import BOM, as_toml, with_presets, write_presets
@@ -40,7 +40,7 @@ def put(contents: bytes, first: int = 0) -> bytes:
     return with_presets(contents, four(first))
 
 
-@pytest.mark.parametrize("presets", [BUILT_IN, {f"p{draw.number}": draw.preset for draw in draws(60, 1)}])
+@pytest.mark.parametrize("presets", [YOSINSKI, {f"p{draw.number}": draw.preset for draw in draws(60, 1)}])
 def test_what_is_written_is_read_back(presets):
     written = tomllib.loads(as_toml(presets, dict.fromkeys(presets, "a remark")))["presets"]
     assert {name: build(name, table) for name, table in written.items()} == presets
