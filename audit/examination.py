@@ -2,25 +2,29 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from audit import events, plan, registry
+from audit.analyses.natural import beside
 from audit.analyses.task import Task
 from audit.checks.evidence import Check, Evidence
 from audit.config import Config, LayerSection
 from audit.config.reading import OF_WEIGHTS
 from audit.errors import AuditError, NotApplicable, Unavailable
 from audit.measurement import Data, Measurement, code_digest
+from audit.model.load import Model
 from audit.plan import Subject
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
+from audit.words import plural
 
 STOPPED = "not evaluated: the run stopped before it"
 
 
 class Examination:
-    """Verdicts, measurements and pictures of one model."""
+    """Verdicts, measurements and pictures of one model; `models` are all of the file, by name."""
 
     def __init__(
         self,
@@ -31,8 +35,9 @@ class Examination:
         *,
         folder: Path,
         listener: events.Listener,
+        models: Mapping[str, Model] = MappingProxyType({}),
     ):
-        self.config, self.subject, self.items = config, subject, tuple(items)
+        self.config, self.subject, self.items, self.models = config, subject, tuple(items), models
         self.work, self.listener = Work(folder), listener
         self.measured = Measurement(
             config, subject.model, plan.needs(subject, items), data, work=self.work, listener=listener
@@ -113,13 +118,17 @@ class Examination:
             return Verdict(item, "passed", _summed(self.measured.claims()))
         if not plan.pictures(item.task):
             units = self.measured.units(layer, item.task)
-            return Verdict(item, "passed", f"{units} units measured on {self.measured.images} pictures")
+            return Verdict(
+                item, "passed", f"{plural(units, 'unit')} measured on {plural(self.measured.images, 'picture')}"
+            )
         chosen = plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
         if not chosen:
             return Verdict(item, "passed", "no unit was flagged: none is pictured")
-        pictures = self._pictured(item.task, layer, section, chosen)
+        pictures = self._beside_natural(self._pictured(item.task, layer, section, chosen), layer)
         self.pictures[layer.name, item.task] = pictures
-        return Verdict(item, "passed", f"{len(chosen)} units, {pictures.tiles.shape[1]} pictures each")
+        return Verdict(
+            item, "passed", f"{plural(len(chosen), 'unit')}, {plural(pictures.tiles.shape[1], 'picture')} each"
+        )
 
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now."""
@@ -135,6 +144,7 @@ class Examination:
             folder=self.config.file.parent,
             images=self.measured.data.images if analysis.needs_data else None,
             strongest=self.measured.strongest(layer) if analysis.needs_data else None,
+            second=self._second(section, layer),
         )
         made_by = self._made_by(name, task)
         found = self.work.get(made_by)
@@ -149,7 +159,7 @@ class Examination:
         common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
         if task.images is not None:
             return key(**common, **self.measured.made_by)
-        presets = [(preset, repr(value)) for preset, value in task.presets.items()]
+        presets = [(title, repr(preset), preset.contents()) for title, preset in task.presets.items()]
         section = task.model.section
         return key(
             **common,
@@ -164,7 +174,28 @@ class Examination:
             rates=task.section.rates,
             precision=task.section.precision,
             seed=task.seed,
+            second=None
+            if task.second is None
+            else [task.second.digest, task.second.section.mean, task.second.section.std],
         )
+
+    def _second(self, section: LayerSection, layer: Layer) -> Model | None:
+        """The model that is asked whether it recognises the layer's classes; none that would only ask itself."""
+        if section.recognised_by in (None, self.subject.name) or not self.subject.model.outline.is_output(layer):
+            return None
+        return self.models.get(str(section.recognised_by))
+
+    def _beside_natural(self, pictures: Pictures, layer: Layer) -> Pictures:
+        """Optimized images beside the pictures of the audit, where a pass that was asked for measures the layer.
+
+        Nothing else is asked of the pictures: they are no part of how the images are made.
+        """
+        if "activation" not in pictures.numbers or layer.name not in self.measured.needs.layers:
+            return pictures
+        try:
+            return beside(pictures, self.measured.strongest(layer), self.measured.slope(pictures.tiles.shape[2:4]))
+        except Exception:  # what is wrong with the pictures is said by the items that need them
+            return pictures
 
     def _flagged(self, layer: Layer, section: LayerSection) -> list[Finding]:
         """What the checks found in the layer, or in the layer that rectifies it; only where the section asks for it.
@@ -190,7 +221,7 @@ def _summed(claims: Sequence[Claim]) -> str:
     """How many claims there are, and how many of them hold."""
     count = Counter(claim.outcome for claim in claims)
     said = [f"{count['holds']} hold", f"{count['inconclusive']} inconclusive", f"{count['contradicted']} contradicted"]
-    return f"{len(claims)} claims of the paper held against the network: {', '.join(said)}"
+    return f"{plural(len(claims), 'claim')} of the paper held against the network: {', '.join(said)}"
 
 
 def _verdict(item: Item, judgement: Judgement) -> Verdict:

@@ -97,6 +97,11 @@ class Outline:
                 return layer
         raise KeyError(name)
 
+    def is_output(self, layer: Layer) -> bool:
+        """Whether the layer's units are the classes that the network answers with."""
+        last = self.layers[-1]
+        return layer.name in (last.name, last.same_as) and last.map_size == (1, 1)
+
     @property
     def first_convolution(self) -> Layer | None:
         """The first convolution that is executed."""
@@ -178,8 +183,9 @@ class Pictures:
     """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB one of unit `units[i]`, `captions[i][j]` its text.
 
     `kind` is the analysis ("optimized", "max-patches", "deconv"); `groups` names consecutive blocks of tiles of equal
-    length (the presets of optimized images; one group otherwise). `note` says how the pictures were made. `names` are
-    those of the rows where they are of no units ("directions"), and `units` numbers them.
+    length (the presets of optimized images; one group otherwise). `note` says how the pictures were made. `numbers` are
+    named columns with one number per picture, NaN where it is not known: {"activation": float64[unit, tile], ...}.
+    `names` are those of the rows where they are of no units ("directions"), and `units` numbers them.
     """
 
     layer: str
@@ -189,6 +195,7 @@ class Pictures:
     captions: tuple[tuple[str, ...], ...]
     groups: tuple[str, ...]
     note: str
+    numbers: Mapping[str, Float[np.ndarray, "unit tile"]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
 
 

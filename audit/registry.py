@@ -62,7 +62,11 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "scale": "audit.ascent.transforms.scale:Scale",
         "rotate": "audit.ascent.transforms.rotate:Rotate",
     },
-    "parametrization": {},
+    "parametrization": {
+        "fourier": "audit.ascent.parametrizations.fourier:Fourier",
+        "phase": "audit.ascent.parametrizations.phase:Phase",
+        "prior": "audit.ascent.parametrizations.prior:Prior",
+    },
 }
 
 

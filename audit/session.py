@@ -11,6 +11,8 @@ import torch
 
 import audit
 from audit import events
+from audit.analyses.summaries import summaries
+from audit.claims.variation import of_variation, variations
 from audit.errors import Unavailable
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
@@ -47,7 +49,13 @@ class Session:
         data = Data(prepared.config, self.listener)
         self._examinations = {
             name: Examination(
-                prepared.config, subject, chosen, data, folder=self.folder / ".work", listener=self.listener
+                prepared.config,
+                subject,
+                chosen,
+                data,
+                folder=self.folder / ".work",
+                listener=self.listener,
+                models={other: one.model for other, one in prepared.subjects.items()},
             )
             for name, subject in prepared.subjects.items()
             if (chosen := [item for item in items if item.model == name])
@@ -99,6 +107,7 @@ class Session:
             scalars = [Scalars(layer.name, measured.columns(layer)) for layer in layers]
             strongest = [extreme for layer in layers for extreme in measured.extremes(layer)]
             histograms = [histogram for layer in layers for histogram in measured.histograms(layer)]
+        pictures = tuple(examination.pictures.values())
         shown = sorted({int(image) for record in strongest for image in record.image.flat if image >= 0})
         return Report(
             audit=self.config.audit.name,
@@ -108,10 +117,10 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=tuple(measured.made()),
-            claims=measured.claimed,
+            tables=(*measured.made(), *summaries(pictures), *variations(subject.model.outline, pictures)),
+            claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
             numbers=measured.numbers,
-            pictures=tuple(examination.pictures.values()),
+            pictures=pictures,
             image_names={index: measured.data.images.name(index) for index in shown},
             labels=subject.model.labels,
             provenance=self._provenance(examination),

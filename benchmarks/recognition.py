@@ -3,8 +3,9 @@
     python benchmarks/recognition.py classes [--count 50] [--presets yosinski-3 none] [--threads 2] [--json FILE]
     python benchmarks/recognition.py second [--seeds 10] [--presets none l2 yosinski-1 ...] [--threads 2] [--json FILE]
 
-`classes`: class units of SqueezeNet 1.0 (evenly spaced over the 1,000), one seed each: how many end with their class as
-the strongest output, and with 99.6 % of the softmax, the certainty of the fooling images of Nguyen et al. 2015.
+`classes`: class units of SqueezeNet 1.0 (evenly spaced over the 1,000; the mean over the map of classifier.1, a class's
+output before its ReLU), one seed each: how many end with their class as the strongest output, and with 99.6 % of the
+softmax, the certainty of the fooling images of Nguyen et al. 2015.
 `second`: ten classes of CIFAR-10 and some seeds on resnet20, shown to resnet32. Both need DEEPVIS_DATA.
 """
 
@@ -25,6 +26,7 @@ from torch import Tensor
 from audit.analyses.optimized import FIRST_GRADIENT
 from audit.ascent.canvas import canvas_of
 from audit.ascent.loop import ascend
+from audit.ascent.objective import Everywhere
 from audit.ascent.presets import BUILT_IN
 from audit.ascent.rows import Job, Optimized
 from audit.model.load import Model
@@ -70,7 +72,7 @@ def classes(options: argparse.Namespace) -> list[dict[str, object]]:
     units = np.linspace(0, 999, options.count).round().astype(int).tolist()
     rows = []
     for name in options.presets or ("yosinski-3", "none"):
-        images = made(model, "classifier.3", units, [0], name)
+        images = made(model, "classifier.1", units, [0], name, everywhere="mean")
         probability = probabilities(model, images)
         own = probability[torch.arange(len(units)), units]
         rows.append(
@@ -111,11 +113,19 @@ def second(options: argparse.Namespace) -> list[dict[str, object]]:
     return [row | {"over none": row["resnet32"] / plain if plain else float("inf")} for row in rows]
 
 
-def made(model: Model, layer: str, units: Sequence[int], seeds: Sequence[int], preset: str) -> list[Optimized]:
+def made(
+    model: Model,
+    layer: str,
+    units: Sequence[int],
+    seeds: Sequence[int],
+    preset: str,
+    *,
+    everywhere: Everywhere | None = None,
+) -> list[Optimized]:
     """An image per unit and seed on the whole input, at the rates that an audit uses."""
     chosen = model.outline.layer(layer)
     jobs = [Job(unit, BUILT_IN[preset], seed) for unit in units for seed in seeds]
-    canvas = canvas_of(chosen, model.outline.input_shape, "full")
+    canvas = canvas_of(chosen, model.outline.input_shape, "full", everywhere)
     with Progress(console=Console(stderr=True)) as progress:
         return ascend(
             *(model.network, chosen, jobs, canvas),

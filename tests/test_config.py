@@ -392,6 +392,10 @@ WRONG: dict[str, tuple[str, list[str]]] = {
         LEAST + 'models = ["m", "n*"]\n[[checks]]\ncheck = "non-finite"\nmodels = "mm"\n',
         ['6:16: no model "n*"; there is: m', '9:1: no model "mm"; did you mean "m"?'],
     ),
+    "a second model that is not there": (
+        LEAST + 'recognised_by = "mm"\n',
+        ['6:1: no model "mm"; did you mean "m"?'],
+    ),
     "no model": (
         LAYER,
         ['1:1: there is no [[models]]: name at least one model to audit, with its "name" and "factory"'],

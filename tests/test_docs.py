@@ -94,9 +94,9 @@ def test_every_regularizer_has_an_entry(name):
     assert f'| <a id="{name}"></a>`{name}` |' in page("docs/presets.md")
 
 
-@pytest.mark.parametrize("name", YOSINSKI)
+@pytest.mark.parametrize("name", [*YOSINSKI, "none", "l2"])
 def test_the_table_of_presets_has_their_numbers(name):
-    preset = YOSINSKI[name]
+    preset = BUILT_IN[name]
     (row,) = [line for line in page("docs/presets.md").splitlines() if line.startswith(f"| `{name}` |")]
     *_, steps, rate, regularizers, _favours, _ = (cell.strip() for cell in re.split(r"(?<!\\)\|", row))
     assert steps == str(preset.steps)
@@ -111,6 +111,27 @@ def test_the_table_of_presets_has_their_numbers(name):
         (made.regularizer, [float(value) for key, value in made.model_dump().items() if key != "regularizer"])
         for made in preset.regularizers
     ]
+
+
+@pytest.mark.parametrize("name", registry.names("parametrization"))
+def test_every_parametrization_has_an_entry(name):
+    assert f'| <a id="{name}"></a>`{name}` |' in page("docs/presets.md")
+
+
+@pytest.mark.parametrize("name", ["fourier", "maco"])
+def test_the_table_of_presets_of_waves_has_their_numbers(name):
+    preset, other = BUILT_IN[name], BUILT_IN["fourier"]
+    table = [
+        line.split("|")[1:-1] for line in page("docs/presets.md").splitlines() if line.startswith(f"| `{name}` | 256")
+    ]
+    ((_, steps, rate, made_of, transforms, _),) = table
+    assert int(steps) == preset.steps
+    assert rate.strip() == f"adam {preset.learning_rate.adam:g}"
+    assert made_of.strip() == preset.parametrization.parametrization
+    jitter, scale, rotate = preset.transforms
+    numbers = [jitter.pixels, jitter.share, scale.share, rotate.degrees]
+    assert [float(number) for number in re.findall(r"[\d.]+", transforms)] == ([] if name == "maco" else numbers)
+    assert preset.transforms == other.transforms
 
 
 @pytest.mark.parametrize(("name", "column"), [("oygard", 4), ("oygard-googlenet", 5)])

@@ -80,6 +80,19 @@ def test_codes_are_what_a_plain_forward_gives_and_lie_in_the_report(tmp_path: Pa
     assert len(list((published.folder / "codes").iterdir())) == 2
 
 
+def test_each_layer_whose_correlations_were_measured_has_a_row_of_its_directions(tmp_path: Path) -> None:
+    photographs(tmp_path)
+    layers = section("[[layers]]", name=["relu1", "relu2"], analyses=["correlations"])
+    for _ in range(2):  # the second time from kept work
+        session = session_of(tmp_path, MODEL + data(folder="pictures") + layers + NON_FINITE)
+        assert {verdict.outcome for verdict in verdicts(session).values()} == {"passed"}
+        (table,) = [table for table in measured(session).made() if table.name == "correlations"]
+        units = [measured(session).model.outline.layer(name).units for name in table.columns["layer"]]
+        assert table.columns["layer"].tolist() == ["relu1", "relu2"]
+        assert table.columns["units"].tolist() == units
+        assert all(1 <= found <= there for found, there in zip(table.columns["effective_units"], units, strict=True))
+
+
 def test_a_damaged_picture_is_left_out_listed_and_remembered(tmp_path: Path) -> None:
     photographs(tmp_path)
     (tmp_path / "pictures" / "03.png").write_bytes(b"no picture")

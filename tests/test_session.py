@@ -39,7 +39,7 @@ def stored(folder: Folder) -> dict[str, bytes]:
     latest = folder.path / "reports" / "demo" / "latest"
     return {
         file.relative_to(latest).as_posix(): file.read_bytes()
-        for file in [latest / "units.parquet", *sorted((latest / "sprites").iterdir())]
+        for file in [latest / "units.parquet", latest / "pictures.parquet", *sorted((latest / "sprites").iterdir())]
     }
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import nn
 
+from audit.analyses.judged import judged
 from audit.analyses.task import Task
 from audit.ascent.canvas import Canvas, canvas_of, proven
 from audit.ascent.difference import difference
@@ -79,6 +80,7 @@ def optimized(
         captions=tuple(tuple(_caption(image) for image in row) for row in rows),
         groups=tuple(task.presets),
         note=" ".join([_note(task, canvas), *rounding, *_cut(images)]),
+        numbers={} if any(isinstance(target, Direction) for target in targets) else judged(task, canvas, rows),
     )
 
 

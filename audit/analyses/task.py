@@ -17,7 +17,8 @@ from audit.records import Layer, Pictures, TopK
 class Task:
     """Some units of a layer to be pictured as its [[layers]] section says.
 
-    `folder` is where audit.toml lies; `images` and `strongest` are there for an analysis that needs data.
+    `folder` is where audit.toml lies; `images` and `strongest` are there for an analysis that needs data. `second` is
+    another model of the same classes, which is asked whether it recognises the optimized images of a class.
     """
 
     model: Model
@@ -30,6 +31,7 @@ class Task:
     images: Images | None = None
     strongest: TopK | None = None
     folder: Path = Path()
+    second: Model | None = None
 
 
 class Analysis(Protocol):

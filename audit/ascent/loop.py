@@ -18,7 +18,7 @@ from audit.ascent.objective import Activations, Change, Reading, activations_at,
 from audit.ascent.octaves import crops, enlarged, moved, put_back
 from audit.ascent.presets import Preset
 from audit.ascent.rates import Policy, Slope
-from audit.ascent.rows import Direction, Images, Job, Optimized, Rows
+from audit.ascent.rows import Direction, Images, Job, Optimized, Rows, group
 from audit.ascent.transforms import transformed
 from audit.errors import AuditError
 from audit.events import Listener, Silence, work
@@ -46,9 +46,9 @@ def ascend(
     """The optimized images in the order of `jobs`, computed where `mean` is.
 
     `mean` and `std` are those of pixels of 0..1. Presets and seeds may be mixed freely; what becomes of a job does not
-    depend on the others but for rounding. A batch that does not fit into memory is halved; AuditError if one image
-    does not fit, or if a unit does not exist. A `Direction` has a weight for each unit of the layer and then of the
-    `others`, readings of further layers whose weighted sum it is.
+    depend on the others but for rounding, and for diversity on those of its unit and preset. A batch that does not fit
+    into memory is halved; AuditError if one image does not fit, or if a unit does not exist. A `Direction` has a
+    weight for each unit of the layer and then of the `others`, readings of further layers whose weighted sum it is.
 
     `first_gradient` (a norm, per pixel value of 0..255) is what the first gradient of every image is scaled to, and all
     later ones by the same factor: rates that were found for one network's activations then suit another's. None
@@ -57,6 +57,7 @@ def ascend(
     units = layer.units + sum(reading.layer.units for reading in others)
     _check(layer, jobs, units)
     size = most = batch or min(default_batch(canvas.size, mean.device), max(len(jobs), 1))
+    grams = [Reading(layer, "gram")] if any(job.preset.diversity for job in jobs) else []
     presets = list(dict.fromkeys(job.preset for job in jobs))
     waiting = sorted(range(len(jobs)), key=lambda job: (-jobs[job].preset.steps, presets.index(jobs[job].preset)))
     done: dict[int, Optimized] = {}
@@ -66,18 +67,18 @@ def ascend(
         frozen(network),
         exact_arithmetic(),
         torch.no_grad(),
-        activations_at(network, Reading(layer, canvas.position), *others) as activations,
+        activations_at(network, Reading(layer, canvas.position), *others, *grams) as activations,
     ):
         exact = torch.promote_types(precision(network), torch.float32)  # of half a precision only the network makes use
         ground = Ground.of(activations, units, mean.to(exact), std.to(exact), first_gradient, rectified=layer.rectifier)
         if batch is None and jobs:
             size = fitting(most, lambda count: _look(ground, jobs[waiting[0]], count, canvas.size), mean.device)
         while waiting:
-            chosen = _alike(waiting, jobs)[:size]
+            chosen = _together(_alike(waiting, jobs), jobs, size)
             with leaky(jobs[chosen[0]].preset.leaky):
                 climbed = _unless_too_large(ground, [jobs[job] for job in chosen], canvas.size, advance)
             if climbed is None:
-                size = _half(len(chosen), layer)
+                size = _half([jobs[job] for job in chosen], layer)
                 continue
             cut = size if size < most else None
             done.update((job, replace(image, batch=cut)) for job, image in zip(chosen, climbed, strict=True))
@@ -161,6 +162,8 @@ def look_and_step(ground: Ground, rows: Rows, presets: Sequence[tuple[slice, Pre
         _stepped(rows.point, presets, slope)
     if presets[0][1].parametrization is None:
         rows.point = torch.hardshrink(rows.point, TINY)
+    else:
+        rows.point = presets[0][1].parametrization.kept_within(rows.point)
 
 
 def seen(
@@ -168,18 +171,19 @@ def seen(
 ) -> tuple[Images, Float[Tensor, "image unit"], Float[Tensor, "image ..."]]:
     """The images that the rows stand for, their activations, and the gradient with respect to the rows' points."""
     change = _change(preset, rows.draws, step)
+    apart = rows.apart() if preset.diversity else None
     if preset.octaves:
         image = crops(rows.point, rows.origins[:, step], (rows.image.shape[2], rows.image.shape[3]))
-        return image, *uphill(ground.activations, image, rows.weights, ground.scale, change)
+        return image, *uphill(ground.activations, image, rows.weights, ground.scale, change, apart=apart)
     if preset.parametrization is None:
         image = torch.clamp(rows.point, ground.darkest, ground.brightest, out=rows.point)
-        return image, *uphill(ground.activations, image, rows.weights, ground.scale, change)
+        return image, *uphill(ground.activations, image, rows.weights, ground.scale, change, apart=apart)
     shape = (len(ground.mean), *rows.image.shape[2:])
     with torch.enable_grad():
         point = rows.point.detach().requires_grad_()
         made = 255 * preset.parametrization.pixels(point, shape) - 255 * ground.mean
     image = made.detach()
-    reached, slope = uphill(ground.activations, image, rows.weights, ground.scale, change)
+    reached, slope = uphill(ground.activations, image, rows.weights, ground.scale, change, apart=apart)
     (gradient,) = torch.autograd.grad(made, point, slope)
     return image, reached, gradient
 
@@ -242,7 +246,20 @@ def _alike(waiting: Sequence[int], jobs: Sequence[Job]) -> list[int]:
 
 
 def _way(preset: Preset) -> tuple[object, ...]:
-    return preset.parametrization, preset.transforms, preset.octaves, preset.leaky
+    return preset.parametrization, preset.transforms, preset.octaves, preset.leaky, preset.diversity > 0
+
+
+def _together(waiting: Sequence[int], jobs: Sequence[Job], size: int) -> list[int]:
+    """The first `size` of them, but all or none of those that repel each other; at least the first ones."""
+    groups: dict[object, list[int]] = {}
+    for job in waiting:
+        groups.setdefault(group(jobs[job]) if jobs[job].preset.diversity else job, []).append(job)
+    chosen: list[int] = []
+    for members in groups.values():
+        if chosen and len(chosen) + len(members) > size:
+            break
+        chosen += members
+    return chosen
 
 
 def _stretches(presets: Sequence[Preset]) -> list[tuple[slice, Preset]]:
@@ -289,11 +306,16 @@ def _unless_too_large(
         return None
 
 
-def _half(size: int, layer: Layer) -> int:
-    if size == 1:
+def _half(jobs: Sequence[Job], layer: Layer) -> int:
+    if len(jobs) == 1:
         raise AuditError(
             f"an ascent of {layer.name} does not fit into the device's memory, even one image at a time; "
             'free memory there, use canvas = "field", or device = "cpu"'
         )
+    if jobs[0].preset.diversity and len(set(map(group, jobs))) == 1:
+        raise AuditError(
+            f"an ascent of {layer.name} does not fit into the device's memory: the {len(jobs)} images of a unit repel "
+            'each other and are made together; ask for fewer images, use canvas = "field", or device = "cpu"'
+        )
     torch.cuda.empty_cache()
-    return size // 2
+    return len(jobs) // 2

@@ -2,7 +2,8 @@
 
 An objective is a weighted sum of numbers that are read off layers: the activation of a unit at one position, its mean
 over all positions (a channel; a class where the network ends in a mean), or its mean square (DeepDream). One weight
-is a unit, a vector of them a direction of the layer's space, weights on several layers a sum of objectives.
+is a unit, a vector of them a direction of the layer's space, weights on several layers a sum of objectives. Images may
+also repel each other, so that they show different sides of a unit (Olah et al. 2017, diversity).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audit.model.hooks import Observer
 from audit.model.outline import maps
@@ -22,21 +24,22 @@ from audit.records import Layer
 Activations = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image unit"]]
 Change = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image channel y x"]]
 Everywhere = Literal["mean", "energy"]
-Where = tuple[int, int] | Everywhere
+Where = tuple[int, int] | Everywhere | Literal["gram"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The numbers that are read off a layer, one per unit.
+    """The numbers that are read off a layer, one per unit, or per pair of units.
 
     `where` is a position (y, x); "mean": over all positions; "energy": the mean square over all positions, whose sum
-    is what DeepDream makes larger (Mordvintsev et al. 2015).
+    is what DeepDream makes larger (Mordvintsev et al. 2015). "gram": the Gram matrix over all positions, the mean
+    product of each unit with each, which tells styles apart (Gatys et al. 2016, equation 3); at least in float32.
     """
 
     layer: Layer
     where: Where
 
-    def of(self, output: Tensor) -> Float[Tensor, "image unit"]:
+    def of(self, output: Tensor) -> Float[Tensor, "image number"]:
         """From the layer's raw output; a copy, so that a later in-place ReLU does not reach it."""
         values = maps(output, self.layer.layout)
         match self.where:
@@ -44,6 +47,9 @@ class Reading:
                 return values.mean((2, 3))
             case "energy":
                 return values.clone().square().mean((2, 3))
+            case "gram":
+                flat = values.flatten(2).to(torch.promote_types(values.dtype, torch.float32), copy=True)
+                return (flat @ flat.mT / flat.shape[2]).flatten(1)
             case (y, x):
                 return values[:, :, y, x].clone()
 
@@ -78,17 +84,24 @@ def uphill(
     weights: Float[Tensor, "image unit"],
     scale: Float[Tensor, "channel 1 1"],
     changed: Change | None = None,
+    *,
+    apart: Float[Tensor, "image image"] | None = None,
 ) -> tuple[Float[Tensor, "image unit"], Float[Tensor, "image channel y x"]]:
     """The activations, and the gradient of each image's own weighted sum of them with respect to that image.
 
     `images` are pixels of 0..255 minus the mean; `scale` makes them the network's input, which `changed` may still
-    transform. Where the sum does not depend on the image at all the gradient is 0.
+    transform. Where the sum does not depend on the image at all the gradient is 0. `apart` says how strongly each two
+    images repel each other: their `repulsion` is taken off, of the Gram matrices that `activations` gives after the
+    numbers that have `weights`.
     """
     shown = torch.mul(images, scale, out=torch.empty_like(images, memory_format=fast_layout(images.device)))
     with torch.enable_grad():
         shown.requires_grad_()
-        reached = activations(shown if changed is None else changed(shown))
+        read = activations(shown if changed is None else changed(shown))
+        reached, grams = read[:, : weights.shape[1]], read[:, weights.shape[1] :]
         objective = weighted(reached, weights).sum()
+        if apart is not None:
+            objective = objective - repulsion(grams, apart)
         if not objective.requires_grad:
             return reached, torch.zeros_like(images)
         (gradient,) = torch.autograd.grad(objective, shown, allow_unused=True, materialize_grads=True)
@@ -98,6 +111,16 @@ def uphill(
 def weighted(reached: Float[Tensor, "image unit"], weights: Float[Tensor, "image unit"]) -> Float[Tensor, " image"]:
     """The weighted sum of each row; a unit without weight has no part in it, whatever its activation is."""
     return torch.where(weights == 0, 0, reached * weights).sum(1)
+
+
+def repulsion(grams: Float[Tensor, "image pair"], apart: Float[Tensor, "image image"]) -> Float[Tensor, ""]:
+    """The sum over pairs of images of their strength (`apart`, symmetric) times the cosine of their Gram matrices.
+
+    A matrix that is not finite is like no other, and reaches no other's gradient.
+    """
+    finite = torch.where(grams.isfinite().all(1, keepdim=True), grams, 0)
+    alone = functional.normalize(finite, dim=1)
+    return (apart.triu(1) * (alone @ alone.mT)).sum()
 
 
 def fast_layout(device: torch.device) -> torch.memory_format:

@@ -1,5 +1,6 @@
 """Presets: how an image is optimized, as values; those of Yosinski et al. 2015, two baselines, those of audit.toml."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,6 +17,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownEr
 from audit import registry
 from audit.ascent.octaves import GOOGLENET, VGG_S, Octave, listed, octaves_caption, schedule
 from audit.ascent.parametrizations import Parametrization
+from audit.ascent.parametrizations.fourier import Fourier
+from audit.ascent.parametrizations.phase import Phase
+from audit.ascent.parametrizations.prior import Prior
 from audit.ascent.rates import Adam, MeanChange, Positive, Probability, Progress, caption, policy
 from audit.ascent.regularizers import Regularizer
 from audit.ascent.regularizers.alpha_norm import AlphaNorm
@@ -34,12 +38,13 @@ from audit.ascent.transforms.scale import Scale
 Start = Literal["noise", "uniform", "mean", "blank", "strongest"]
 Shipped = Decay | Blur | ClipValue | ClipNorm | ClipBenefit | ClipContribution | TotalVariation | AlphaNorm
 ShippedTransform = Jitter | Scale | Rotate
+ShippedParametrization = Fourier | Phase | Prior
 
 
 def _component(kind: str, example: str) -> Any:
     """A validator: the component of that kind that a table names, from its other keys."""
 
-    def component(value: Any) -> Any:
+    def component(value: Any, info: Any) -> Any:
         if value is None or isinstance(value, BaseModel):
             return value
         if not isinstance(value, dict):
@@ -50,7 +55,7 @@ def _component(kind: str, example: str) -> Any:
             found: type[BaseModel] = registry.load(kind, str(value[kind]))
         except LookupError as error:
             raise _mistake(kind, kind, str(error.args[0]), value[kind]) from None
-        return found.model_validate(value)
+        return found.model_validate(value, context=info.context)
 
     return component
 
@@ -68,7 +73,9 @@ _regularizer = BeforeValidator(
 _transform = BeforeValidator(
     _component("transform", '{ transform = "jitter", pixels = 8 }'), json_schema_input_type=ShippedTransform
 )
-_parametrization = BeforeValidator(_component("parametrization", '{ parametrization = "fourier" }'))
+_parametrization = BeforeValidator(
+    _component("parametrization", '{ parametrization = "fourier" }'), json_schema_input_type=ShippedParametrization
+)
 
 
 def _looks(value: Any, info: Any) -> Any:
@@ -159,16 +166,23 @@ class Preset(BaseModel):
     parametrization: SerializeAsAny[Annotated[Parametrization, _parametrization]] | None = Field(
         None, description="What the image is made of; its pixels if left out."
     )
+    diversity: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="How strongly the images of a unit are kept from being alike."
+    )
 
     @model_validator(mode="after")
     def _pixels_only(self) -> "Preset":
         for name in ("regularizers", "start"):
-            if self.parametrization is not None and name in self.model_fields_set:
+            if self.parametrization is not None and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} act on pixels, and a parametrization moves others: leave out one of them")
         for name in ("regularizers", "parametrization"):
             if self.octaves and getattr(self, name):
                 raise ValueError(f"octaves blur and enlarge pixels themselves: leave out {name}")
         return self
+
+    def contents(self) -> str:
+        """A digest of the files that a parametrization is made of; empty if it has none."""
+        return "" if self.parametrization is None else self.parametrization.contents()
 
 
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage
@@ -190,6 +204,9 @@ YOSINSKI: dict[str, Preset] = {
     ),
 }
 
+ROBUST = (Jitter(pixels=8.0, share=0.04), Scale(share=0.1), Rotate(degrees=5.0))
+"""Small changes that what a unit looks for survives, much as in Olah et al. 2017."""
+
 # "none" and "l2" (after Simonyan et al. 2013) are ours. The 50 steps of "none" take 14 of 15 classes of SqueezeNet 1.0
 # (classifier.3, 227 x 227, from noise) above a probability of 0.9999; the other has no gradient at its start, and by
 # 100 steps one has been overtaken by a similar one.
@@ -201,16 +218,18 @@ BUILT_IN: dict[str, Preset] = {
     ),
     "oygard": Preset(octaves=VGG_S, start="blank"),
     "oygard-googlenet": Preset(octaves=GOOGLENET, start="blank", leaky=0.01),
+    "fourier": Preset(steps=256, learning_rate=Adam(adam=0.05), parametrization=Fourier(), transforms=ROBUST),
+    "maco": Preset(steps=256, learning_rate=Adam(adam=0.2), parametrization=Phase(), transforms=ROBUST),
 }
 
 
-def build(name: str, table: dict[str, Any]) -> Preset:
-    """The preset of the table `[presets.name]` of audit.toml.
+def build(name: str, table: dict[str, Any], folder: Path = Path()) -> Preset:
+    """The preset of the table `[presets.name]` of the audit.toml in that folder.
 
     pydantic.ValidationError, titled with the table's name, with every mistake at its key: ("regularizers", 1, "width").
     """
     try:
-        return Preset.model_validate(table)
+        return Preset.model_validate(table, context={"folder": folder})
     except ValidationError as error:
         details: list[InitErrorDetails] = [_again(mistake) for mistake in error.errors(include_url=False)]
         raise ValidationError.from_exception_data(f"presets.{name}", details) from None
@@ -231,6 +250,7 @@ def label(preset: Preset) -> str:
         *([] if preset.parametrization is None else [_caption(preset.parametrization, "parametrization")]),
         *(_caption(transform, "transform") for transform in preset.transforms),
         *(_caption(regularizer, "regularizer") for regularizer in preset.regularizers),
+        *([f"diversity {preset.diversity:g}"] if preset.diversity else []),
         *([f"leaky {preset.leaky:g}"] if preset.leaky else []),
         *([] if preset.shown == "best" else [f"the {preset.shown} image"]),
     ]
@@ -240,7 +260,7 @@ def label(preset: Preset) -> str:
 def _caption(component: BaseModel, kind: str) -> str:
     options = component.model_dump()
     name = options.pop(kind)
-    return " ".join([name, *(f"{key} {_said(value)}" for key, value in options.items())])
+    return " ".join([name, *(f"{key} {_said(value)}" for key, value in options.items() if value is not None)])
 
 
 def _said(value: Any) -> str:

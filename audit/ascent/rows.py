@@ -82,7 +82,8 @@ class Rows:
 
     `point` is what is moved: the pixels of 0..255 minus the mean, or a parametrization's coordinates; `image` the last
     one looked at, `best_image` and `first_image` as in Optimized. `weights` are those of the activations in what is
-    climbed, `unit` the one of a single unit (-1: a direction), `push` is 1 or -1. `gain` scales the gradient.
+    climbed, `unit` the one of a single unit (-1: a direction), `push` is 1 or -1. `gain` scales the gradient. Rows
+    of one `group` (unit and preset) repel each other with strength `diversity`.
     `moments` are Adam's, `draws` the random numbers of the transforms; without these they are empty. Of octaves `point`
     is the whole picture, and `image` the part of it that begins at the step's `origins`. `best` and `last` are scores,
     pushed activations; `status` counts in STATUSES.
@@ -95,6 +96,8 @@ class Rows:
     weights: Float[Tensor, "image unit"]
     unit: Int[Tensor, " image"]
     gain: Float[Tensor, " image"]
+    group: Int[Tensor, " image"]
+    diversity: Float[Tensor, " image"]
     moments: Float[Tensor, "image moment ..."]
     draws: Float[Tensor, "image step number"]
     origins: Int[Tensor, "image look 2"]
@@ -124,6 +127,8 @@ class Rows:
             weights=_sent(np.stack([_weights(job, units) for job in jobs]), mean),
             unit=torch.tensor([job.unit if isinstance(job.unit, int) else -1 for job in jobs], device=mean.device),
             gain=torch.ones_like(score),
+            group=torch.tensor(_groups(jobs), device=mean.device),
+            diversity=mean.new_tensor([job.preset.diversity for job in jobs]),
             moments=point.new_zeros((len(point), moments, *point.shape[1:])),
             draws=_sent(np.stack([np.pad(own, ((0, longest - len(own)), (0, 0))) for own in draws]), mean),
             origins=torch.from_numpy(begin).to(mean.device),
@@ -134,6 +139,12 @@ class Rows:
             steps=torch.zeros_like(never),
             status=torch.zeros_like(never),
         )
+
+    def apart(self) -> Float[Tensor, "image image"]:
+        """How strongly each two rows repel each other: those of one group, while both have not stopped."""
+        alike = self.group[:, None] == self.group
+        climbing = self.status == 0
+        return torch.where(alike & climbing[:, None] & climbing, self.diversity[:, None], 0)
 
     def only(self, kept: Sequence[int]) -> "Rows":
         """The rows of these numbers, in this order."""
@@ -166,6 +177,16 @@ class Rows:
                 zip(jobs, numbers, counts, strict=True)
             )
         ]
+
+
+def group(job: Job) -> tuple[int | Direction, Preset]:
+    """What images that repel each other have in common."""
+    return job.unit, job.preset
+
+
+def _groups(jobs: Sequence[Job]) -> list[int]:
+    numbers: dict[tuple[int | Direction, Preset], int] = {}
+    return [numbers.setdefault(group(job), len(numbers)) for job in jobs]
 
 
 def _activation(score: float, job: Job, rectified: bool) -> float:

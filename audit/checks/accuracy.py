@@ -8,6 +8,7 @@ from audit.checks.chance import allowance
 from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import NotApplicable, Unavailable, without_labels
 from audit.records import Judgement
+from audit.words import plural
 
 
 class Accuracy(Check):
@@ -42,7 +43,7 @@ class Accuracy(Check):
             raise without_labels()
         share = 100 * evidence.number(f"top{self.top}")
         count = int(evidence.number("labelled_images"))
-        message = f"top-{self.top} accuracy {share:.2f} % on {count} labelled pictures"
+        message = f"top-{self.top} accuracy {share:.2f} % on {plural(count, 'labelled picture')}"
         if self.at_least is not None:
             return Judgement(share, self.at_least, "at least", "%", message)
         claim = evidence.number("claimed_top1")

@@ -16,6 +16,7 @@ from audit.checks.comma_separated import PictureNames, missing_file, rows
 from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import Unavailable, nearest
 from audit.records import Finding, Judgement
+from audit.words import plural
 
 DOUBT = 0.01
 """Probability of a false alarm, over all groups of all attributes together (Bonferroni)."""
@@ -105,7 +106,7 @@ class Attributes(Check):
         place = {image: row for row, image in enumerate(measured["image"].tolist())}
         lost = [image for image in answers.image.tolist() if image not in place]
         if lost:
-            raise Unavailable(f"{len(lost)} pictures have no attributes, the first is number {lost[0]}")
+            raise Unavailable(f"no attributes for {plural(len(lost), 'picture')}, the first is number {lost[0]}")
         picked = [place[image] for image in answers.image.tolist()]
         there_is = {name: column[picked] for name, column in measured.items() if name != "image"}
         if self.csv is not None:

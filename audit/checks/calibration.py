@@ -11,6 +11,7 @@ from audit.checks.chance import SURE
 from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import Unavailable
 from audit.records import Finding, Judgement
+from audit.words import plural
 
 DRAWS = 500
 """Of perfectly calibrated models, to see what chance alone gives."""
@@ -43,13 +44,15 @@ class Calibration(Check):
         confidence, right = answers.confidence, answers.right
         if not np.isfinite(confidence).all():
             spoiled = int((~np.isfinite(confidence)).sum())
-            return Judgement(float("nan"), self.at_most, "at most", "points", f"{spoiled} pictures have no confidence")
+            return Judgement(
+                float("nan"), self.at_most, "at most", "points", f"no confidence for {plural(spoiled, 'picture')}"
+            )
         bins = equal_bins(confidence, self.bins)
         error, chance = calibration_error(confidence, right, bins), chance_error(confidence, bins)
         beyond = 100 * max(0.0, error - chance)
         message = (
-            f"confidence {confidence.mean():.1%}, accuracy {right.mean():.1%} on {len(answers)} pictures; calibration "
-            f"error {100 * error:.1f} points, of which chance explains {100 * chance:.1f}"
+            f"confidence {confidence.mean():.1%}, accuracy {right.mean():.1%} on {plural(len(answers), 'picture')}; "
+            f"calibration error {100 * error:.1f} points, of which chance explains {100 * chance:.1f}"
         )
         judgement = Judgement(beyond, self.at_most, "at most", "points", message, _findings(confidence, right, bins))
         return judgement if not judgement.passed else Judgement(beyond, self.at_most, "at most", "points", message)

@@ -9,6 +9,7 @@ from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.checks.parameters import Row, filter_rows
 from audit.errors import NotApplicable
 from audit.records import Finding, Judgement
+from audit.words import plural
 
 MANY = 1000
 """A tensor with fewer weights may well have few different values."""
@@ -46,7 +47,7 @@ class DegenerateWeights(Check):
         message = _healthy(rows)
         if findings:
             some = "; ".join(map(str, findings[:3])) + (f"; and {len(findings) - 3} more" if len(findings) > 3 else "")
-            message = f"{len(layers)} of {len(rows)} layers cannot do their work: {some}"
+            message = f"{len(layers)} of {plural(len(rows), 'layer')} cannot do their work: {some}"
         return Judgement(float(len(layers)), 0.0, "at most", "layers", message, findings)
 
     def _of(self, row: Row) -> Iterator[Finding]:
@@ -81,8 +82,8 @@ def _healthy(rows: list[Row]) -> str:
     most = max(rows, key=lambda row: row["zeros"] / row["count"])
     zero = sum(row["zero_filters"] for row in rows)
     share = 100 * most["zeros"] / most["count"]
-    message = f"none of {len(rows)} layers is degenerate; {share:.3g} % zeros at most ({most['layer']})"
+    message = f"none of {plural(len(rows), 'layer')} is degenerate; {share:.3g} % zeros at most ({most['layer']})"
     if not zero:
         return message
     where = ", ".join(f"{row['layer']}: {row['zero_units']}" for row in rows if row["zero_filters"])
-    return f"{message}; {zero:.0f} filters of zeros in all ({where})"
+    return f"{message}; {plural(zero, 'filter')} of zeros in all ({where})"

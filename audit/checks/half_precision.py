@@ -10,6 +10,7 @@ from audit.checks.evidence import Check, Columns, Evidence, Need, Place
 from audit.checks.parameters import Row, parameter_rows
 from audit.errors import Unavailable
 from audit.records import Finding, Judgement
+from audit.words import plural
 
 
 class HalfPrecision(Check):
@@ -58,8 +59,8 @@ class HalfPrecision(Check):
             return f"float16 holds everything: {activations}, parameters reach {weights:.4g}"
         places = len({finding.layer for finding in findings})
         return (
-            f"float16 does not hold what {places} layers need: {findings[0]}. Keep float32 or bfloat16, or scale these "
-            "layers down and what reads them up"
+            f"float16 does not hold the numbers of {plural(places, 'layer')}: {findings[0]}. "
+            "Keep float32 or bfloat16, or scale these layers down and what reads them up"
         )
 
 

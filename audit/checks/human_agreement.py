@@ -14,6 +14,7 @@ from audit.checks.comma_separated import PictureNames, Row, missing_file, rows
 from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import NotApplicable, Unavailable, nearest
 from audit.records import Finding, Judgement
+from audit.words import plural
 
 GUESSES = 5
 """That count for a top-5 error, of people as of models."""
@@ -108,8 +109,8 @@ def _message(
     share: float,
 ) -> str:
     message = (
-        f"the model shares {share:.1f} % of {len(told)} answers of people on {len(np.unique(chosen))} pictures "
-        f"(kappa {kappa(every.predicted[chosen], people):.2f})"
+        f"the model shares {share:.1f} % of {plural(len(told), 'answer')} of people "
+        f"on {plural(len(np.unique(chosen)), 'picture')} (kappa {kappa(every.predicted[chosen], people):.2f})"
     )
     known = every.label[chosen] >= 0
     if not known.any():

@@ -8,6 +8,7 @@ import numpy as np
 from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.checks.parameters import parameter_rows
 from audit.records import Finding, Judgement
+from audit.words import plural
 
 
 class NonFinite(Check):
@@ -42,14 +43,14 @@ def _of_units(evidence: Evidence) -> Iterator[Finding]:
     for name, columns in evidence.layers.items():
         for unit in np.flatnonzero(~(columns["non_finite"] == 0)):
             pictures = float(columns["non_finite"][unit])
-            yield Finding(name, int(unit), f"NaN or infinite on {pictures:.0f} pictures", pictures)
+            yield Finding(name, int(unit), f"NaN or infinite on {plural(pictures, 'picture')}", pictures)
 
 
 def _message(findings: list[Finding], weights: float, layers: int) -> str:
     if not findings:
-        measured = f"the activations of {layers} layers" if layers else "no layer was chosen to be measured"
+        measured = f"the activations of {plural(layers, 'layer')}" if layers else "no layer was chosen to be measured"
         return f"all weights are finite; {measured}" + (" too" if layers else "")
     units = [finding for finding in findings if finding.unit is not None]
     of = next((f" (of {finding.layer})" for finding in findings if finding.layer and finding.unit is None), "")
     first = f"; first in {units[0].layer}, unit {units[0].unit}" if units else ""
-    return f"{weights:.0f} weights{of} and {len(units)} units are NaN or infinite{first}"
+    return f"{plural(weights, 'weight')}{of} and {plural(len(units), 'unit')} are NaN or infinite{first}"

@@ -11,6 +11,7 @@ from pydantic import Field
 from audit.checks.evidence import Check, Columns, Evidence, Need, Place
 from audit.errors import NotApplicable, Unavailable
 from audit.records import Finding, Judgement
+from audit.words import plural
 
 NEARLY_NO_SCALE = 1e-3
 """A scale of this part of the layer's median, or less, hides what was before it."""
@@ -119,7 +120,9 @@ def _unmeasured(evidence: Evidence, layers: list[Rows]) -> str:
 
 def _message(drifts: list[Drift], worst: Drift, layers: int, far: list[Drift]) -> str:
     typical = float(np.median([drift.size for drift in drifts]))
-    message = f"{worst.layer} drifts most of {len(drifts)} normalisations, median of all {typical:.2g}; {worst}"
+    message = (
+        f"{worst.layer} drifts most of {plural(len(drifts), 'normalisation')}, median of all {typical:.2g}; {worst}"
+    )
     if len(drifts) < layers:
         message += f"; {layers - len(drifts)} more normalisations were not measured or have no scale"
     if not far:

@@ -9,7 +9,7 @@ from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.checks.parameters import Row, parameter_rows
 from audit.errors import NotApplicable
 from audit.records import Finding, Judgement
-from audit.words import listed
+from audit.words import listed, plural
 
 SURE = 1000
 """With fewer weights chance alone explains some trained layers; there the scale must be that of a known recipe too."""
@@ -79,7 +79,7 @@ class ReinitialisedLayers(Check):
         return "", chance
 
     def _message(self, findings: list[Finding], judged: int, norms: int, small: list[str]) -> str:
-        looked = f"{judged} layers" + (f" and {norms} normalisations" if norms else "")
+        looked = plural(judged, "layer") + (f" and {plural(norms, 'normalisation')}" if norms else "")
         passed_over = (
             f"; {len(small)} with under {self.min_weights} weights not judged: {listed(small, 8)}" if small else ""
         )

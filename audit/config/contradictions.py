@@ -50,6 +50,7 @@ def contradictions(tables: Tables, presets: Collection[str]) -> Iterator[Mistake
     yield from _item_names(tables)
     yield from _unknown_models(tables)
     yield from _unknown_presets(tables, presets)
+    yield from _unknown_second(tables)
 
 
 def _nothing_to_do(tables: Tables) -> Iterator[Mistake]:
@@ -105,6 +106,14 @@ def _unknown_presets(tables: Tables, presets: Collection[str]) -> Iterator[Mista
         for place, name in _texts(("layers", index, "presets"), table.get("presets")):
             if len(place) > 3 and name not in presets:
                 yield Mistake(place, f'no preset "{name}"{nearest(name, sorted(presets))}')
+
+
+def _unknown_second(tables: Tables) -> Iterator[Mistake]:
+    models = [name for table in tables_of(tables, "models") if isinstance(name := table.get("name"), str)]
+    for index, table in enumerate(tables_of(tables, "layers")):
+        name = table.get("recognised_by")
+        if models and isinstance(name, str) and name not in models:
+            yield Mistake(("layers", index, "recognised_by"), f'no model "{name}"{nearest(name, models)}')
 
 
 def _texts(place: Place, value: Any) -> Iterator[tuple[Place, str]]:

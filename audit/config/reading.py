@@ -102,7 +102,7 @@ def read_partly(path: Path, environment: Mapping[str, str] = os.environ) -> tupl
     text = _text(path)
     try:
         tables, positions = _parse(path, text), Positions(text)
-        reading = _Reading(*meant(tables, environment))
+        reading = _Reading(*meant(tables, environment), path.parent)
         parts = reading.parts()
     except RecursionError:
         raise ConfigError([Problem(str(path), 1, 1, "too many lists or tables inside each other")]) from None
@@ -136,9 +136,10 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 class _Reading:
     """One pass over the tables: what is right is built, what is wrong is noted at its place."""
 
-    def __init__(self, tables: dict[str, Any], mistakes: list[Mistake]):
+    def __init__(self, tables: dict[str, Any], mistakes: list[Mistake], folder: Path):
         self.tables = tables
         self.mistakes = mistakes
+        self.folder = folder
         self.unfilled = [mistake.place for mistake in mistakes]  # their values are not what was meant: no more of them
 
     def parts(self) -> dict[str, Any]:
@@ -256,11 +257,11 @@ class _Reading:
         presets = {**library.BUILT_IN, **own}
         return {name: preset for name, preset in presets.items() if preset is not None}
 
-    def _preset(self, build: Callable[[str, dict[str, Any]], Any], name: str, table: Any) -> Any:
+    def _preset(self, build: Callable[[str, dict[str, Any], Path], Any], name: str, table: Any) -> Any:
         """The preset that a table makes, or None, its mistakes noted."""
         place: Place = ("presets", name)
         try:
-            preset = build(name, table) if isinstance(table, dict) else None
+            preset = build(name, table, self.folder) if isinstance(table, dict) else None
         except ValidationError as error:
             self._note(translate(error, table, place, json_schema.preset()))
             return None

@@ -214,10 +214,14 @@ class LayerSection(Section):
     canvas: Literal["field", "full"] = Field(
         "field", description="Optimize on the unit's receptive field, or on the whole input as the paper does."
     )
-
     rates: Literal["scaled", "paper"] = Field(
         "scaled",
         description="Scale a unit's gradient so that the presets' rates suit this network, or take it as it is.",
+    )
+    recognised_by: Name | None = Field(
+        None,
+        description="Another model of this file with the same classes and input size: whether it recognises the "
+        "optimized images of a class. For the output layer.",
     )
     precision: Literal["float32", "bf16"] = Field(
         "float32",

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from audit import events
+from audit.words import plural
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 READERS = 4
@@ -58,7 +59,7 @@ def fingerprint_of(images: Images, listener: events.Listener) -> str:
 
     whole, total = hashlib.sha256(), len(images)
     with (
-        events.work(listener, f"fingerprint of {total} pictures", total) as advance,
+        events.work(listener, f"fingerprint of {plural(total, 'picture')}", total) as advance,
         ThreadPoolExecutor(max_workers=READERS) as pool,
     ):
         for count, named in pool.map(digests, range(0, total, TASK)):

@@ -15,6 +15,7 @@ from audit.gate.text import printable
 from audit.plan import Prepared, pictures, prepare
 from audit.records import Item, Verdict
 from audit.session import Session
+from audit.words import unit_of
 
 WORST_SHOWN = 10
 
@@ -171,8 +172,12 @@ def explained(verdict: Verdict) -> Iterator[str]:
 def _measured(verdict: Verdict) -> list[str]:
     if verdict.measured is None or verdict.limit is None:
         return []
-    unit = f" {verdict.unit}" if verdict.unit else ""
-    return [f"measured {verdict.measured:.4g}{unit}, needed {verdict.good} {verdict.limit:.4g}{unit}"]
+    measured, limit = (_with_unit(value, verdict.unit) for value in (verdict.measured, verdict.limit))
+    return [f"measured {measured}, needed {verdict.good} {limit}"]
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{value:.4g} {unit_of(value, unit)}".rstrip()
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit import events
+from audit.analyses.natural import natural_slope
 from audit.checks.evidence import Columns, Need
 from audit.claims import supplement
 from audit.config import Config
@@ -31,7 +32,7 @@ from audit.trials.noise import noise
 from audit.trials.preprocessing import preprocessing
 from audit.trials.readers import next_weights
 
-R = TypeVar("R", Scalars, Table)
+R = TypeVar("R", Scalars, Table, Numbers)
 
 
 class Measurement:
@@ -93,6 +94,16 @@ class Measurement:
         """The file of each layer whose codes were asked for and written."""
         return self.one_pass.codes if self.done else {}
 
+    def slope(self, size: tuple[int, int]) -> float:
+        """Of the power spectrum of the pictures' centres, cut to that size (y, x): a mean over some of them."""
+        made = self._kept(
+            Numbers,
+            "spectrum",
+            lambda: Numbers({"slope": natural_slope(self.model, self.data.images, size)}),
+            size=size,
+        )
+        return made.values["slope"]
+
     def histograms(self, layer: Layer) -> list[Histogram]:
         """The histogram of each unit, if it was asked for."""
         return [record for record in self.one_pass.of_layer(layer.name) if isinstance(record, Histogram)]
@@ -123,7 +134,8 @@ class Measurement:
         """Every table that was made by now."""
         damaged = [self.one_pass.damaged] if self.done else []
         spread = [supplement.spread(self.model.outline, self._of_all_layers)] if self._claims.done else []
-        return [*damaged, *(table() for table in self._tables.values() if table.done), *spread]
+        made = (table() for table in self._tables.values() if table.done)
+        return [*damaged, *made, *self._correlations(), *spread]
 
     @cached_property
     def weights(self) -> Numbers:
@@ -180,6 +192,16 @@ class Measurement:
         activated = self.model.outline.layer(first.activation or first.name)
         histogram = next(iter(self.histograms(activated)), None)
         return supplement.of_model(self.model.outline, self.columns(first), self._of_all_layers, histogram)
+
+    def _correlations(self) -> list[Table]:
+        """Table "correlations", a row per layer of which they were measured; nothing where there is none."""
+        if not self.done:
+            return []
+        records = [record for layer in self.needs.layers for record in self.one_pass.of_layer(layer)]
+        rows = [record.columns for record in records if isinstance(record, Table) and record.name == "correlations"]
+        if not rows:
+            return []
+        return [Table("correlations", {name: np.concatenate([row[name] for row in rows]) for name in rows[0]})]
 
     def _predictions(self) -> Table:
         """What the model said of each picture, with the name of the picture."""

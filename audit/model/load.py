@@ -20,6 +20,7 @@ from audit.model.checkpoint import State, read_checkpoint
 from audit.model.factory import failed, made, neighbours
 from audit.model.outline import outline
 from audit.records import Outline
+from audit.words import plural
 
 SHOWN = 10  # names of each kind in an error
 
@@ -134,7 +135,7 @@ def _load_state(network: nn.Module, state: State, file: str) -> None:
         _listed("different", different),
     ]
     if any(problems):
-        of = f"{file} does not fit {type(network).__name__} ({len(wanted)} tensors)"
+        of = f"{file} does not fit {type(network).__name__} ({plural(len(wanted), 'tensor')})"
         raise SectionError("checkpoint", "\n  ".join([of, *filter(None, problems), *_prefix_hint(wanted, state)]))
     try:
         network.load_state_dict(state, strict=False)
@@ -188,7 +189,9 @@ def _labels(section: ModelSection, folder: Path, sketch: Outline) -> tuple[str, 
         labels, of = section.labels, "there are"
     outputs = sketch.layers[-1].units
     if len(labels) != outputs:
-        raise SectionError("labels", f"{of} {len(labels)} labels, but {section.factory} has {outputs} outputs")
+        raise SectionError(
+            "labels", f"{of} {plural(len(labels), 'label')}, but {section.factory} has {plural(outputs, 'output')}"
+        )
     return labels
 
 

@@ -20,9 +20,9 @@ def chosen_layers(config: Config, models: Mapping[str, Model]) -> tuple[dict[str
     problems = []
     for section in config.layers:
         shown = {name: model for name, model in models.items() if matches(section.models, name)}
-        for place, pattern in _patterns(config, section):
+        for place, pattern in patterns(config, section):
             found = {
-                name: [layer for layer in model.outline.layers if _chooses(pattern, layer)]
+                name: [layer for layer in model.outline.layers if chooses(pattern, layer)]
                 for name, model in shown.items()
             }
             if shown and not any(found.values()):
@@ -39,7 +39,7 @@ def chosen_layers(config: Config, models: Mapping[str, Model]) -> tuple[dict[str
     }, problems
 
 
-def _chooses(pattern: str, layer: Layer) -> bool:
+def chooses(pattern: str, layer: Layer) -> bool:
     """By its own name, or by a glob; a glob passes over a layer that only hands on what another made."""
     return pattern == layer.name or (layer.same_as is None and matches(pattern, layer.name))
 
@@ -50,7 +50,7 @@ def _asked(section: LayerSection, layer: Layer, model: Model) -> list[str]:
     return [task for task in section.analyses if task not in studies]
 
 
-def _patterns(config: Config, section: LayerSection) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def patterns(config: Config, section: LayerSection) -> Iterator[tuple[tuple[str | int, ...], str]]:
     place = (*config.path(section), "name")
     if isinstance(section.name, str):
         yield place, section.name

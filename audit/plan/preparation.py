@@ -12,6 +12,7 @@ from audit.model.load import Model
 from audit.model.load import load as load_model
 from audit.plan.checking import check_problems, subject
 from audit.plan.layers import chosen_layers
+from audit.plan.second import second_problems
 from audit.plan.subject import Prepared
 
 
@@ -32,7 +33,7 @@ def prepare(path: Path) -> Prepared:
         models |= {} if model is None else {section.name: model}
         problems += wrong
     layers, layer_problems = chosen_layers(config, models)
-    problems += [*layer_problems, *_data_problems(config)]
+    problems += [*layer_problems, *second_problems(config, models), *_data_problems(config)]
     if problems:
         raise ConfigError(problems)
     subjects = {name: subject(config, model, layers[name]) for name, model in models.items()}

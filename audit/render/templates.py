@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from audit.errors import StoreError
+from audit.words import plural
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -26,7 +27,7 @@ def find(package: Path = PACKAGE) -> Path:
 @cache
 def environment() -> Environment:
     """Everything that is filled in is escaped; a name that does not exist is an error."""
-    return Environment(
+    filled = Environment(
         loader=FileSystemLoader(find(), encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -35,6 +36,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    filled.filters["plural"] = plural
+    return filled
 
 
 def _shown(value: object) -> object:

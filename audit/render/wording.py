@@ -4,6 +4,8 @@ import math
 import re
 from urllib.parse import quote
 
+from audit.words import unit_of
+
 DASH, MINUS, BY = "\N{EN DASH}", "\N{MINUS SIGN}", " \N{MULTIPLICATION SIGN} "
 
 
@@ -38,12 +40,9 @@ def percent(share: float) -> str:
 
 def with_unit(value: float | None, unit: str) -> str:
     """A number with its unit, if it has one."""
-    return f"{number(value)} {unit.strip()}" if unit.strip() and value is not None else number(value)
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 item`, `2 items`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    if value is None:
+        return number(None)
+    return f"{number(value)} {unit_of(value, unit.strip())}".rstrip()
 
 
 def anchor(item_id: str) -> str:

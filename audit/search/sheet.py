@@ -10,12 +10,12 @@ from audit import __version__
 from audit.ascent.presets import label
 from audit.render.sprites import Embedded, for_screen
 from audit.render.templates import environment
-from audit.render.wording import plural
 from audit.search.asked import Place
 from audit.search.outcomes import Outcome
 from audit.search.search import Found
 from audit.search.sweep import EFFECTS, Swept
 from audit.search.wording import share, short
+from audit.words import plural
 
 OTHERS = 2
 """How many of the best, and of the worst, of the settings that were not chosen are shown beside the chosen ones."""

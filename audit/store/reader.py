@@ -12,8 +12,9 @@ from PIL import UnidentifiedImageError
 from audit.errors import StoreError
 from audit.records import Pictures, Report, Table
 from audit.store import document, table, tables
+from audit.store import pictures as of_pictures
 from audit.store.sprites import Sheet, read_sheet
-from audit.store.writer import HISTOGRAMS, RESULTS, SPRITES, TABLES, UNITS
+from audit.store.writer import HISTOGRAMS, PICTURES, RESULTS, SPRITES, TABLES, UNITS
 
 
 def read(folder: Path) -> Report:
@@ -30,7 +31,10 @@ def read(folder: Path) -> Report:
         stored = document.parse(text)
         files = stored["files"]
         scalars = table.decode(_checked(folder / UNITS, files[UNITS]), stored["scalars"])
-        pictures = tuple(_pictures(entry, folder / SPRITES) for entry in stored["pictures"])
+        numbers = of_pictures.decode(_checked(folder / PICTURES, files[PICTURES]), stored["pictures"])
+        pictures = tuple(
+            _pictures(entry, folder / SPRITES, own) for entry, own in zip(stored["pictures"], numbers, strict=True)
+        )
         histograms = tables.decode_histograms(_checked(folder / HISTOGRAMS, files[HISTOGRAMS]), stored["histograms"])
         return replace(
             document.decode(stored, scalars, pictures),
@@ -42,7 +46,7 @@ def read(folder: Path) -> Report:
         raise StoreError(f"the report in {folder} is damaged ({reason}): run the audit again") from error
 
 
-def _pictures(entry: Mapping[str, Any], sprites: Path) -> Pictures:
+def _pictures(entry: Mapping[str, Any], sprites: Path, numbers: Mapping[str, np.ndarray]) -> Pictures:
     units, tiles, size, groups = entry["units"], entry["tiles"], tuple(entry["size"]), tuple(entry["groups"])
     pixels = np.zeros((len(units), tiles, *size, 3), dtype=np.uint8)
     sheets = [Sheet(**{**sheet, "cell": tuple(sheet["cell"])}) for sheet in entry["sheets"]]
@@ -59,6 +63,7 @@ def _pictures(entry: Mapping[str, Any], sprites: Path) -> Pictures:
         captions=tuple(tuple(row) for row in entry["captions"]),
         groups=groups,
         note=entry["note"],
+        numbers=numbers,
         names=tuple(entry["names"]),
     )
 

@@ -25,8 +25,8 @@ def encode(model: str, scalars: Sequence[Scalars]) -> bytes:
     units = {layer: len(next(iter(columns.values()))) for layer, columns in layers.items()}
     names = list(dict.fromkeys(name for columns in layers.values() for name in columns))
     arrays: dict[str, Any] = {
-        "model": pa.array([_text(model)] * sum(units.values()), pa.string()),
-        "layer": pa.array([_text(layer) for layer, count in units.items() for _ in range(count)], pa.string()),
+        "model": pa.array([text(model)] * sum(units.values()), pa.string()),
+        "layer": pa.array([text(layer) for layer, count in units.items() for _ in range(count)], pa.string()),
         "unit": pa.array([unit for count in units.values() for unit in range(count)], pa.int64()),
     }
     for name in names:
@@ -77,7 +77,7 @@ def _merged(scalars: Sequence[Scalars]) -> dict[str, dict[str, np.ndarray]]:
     return layers
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
     """A name as Parquet can hold it: `?` for half a surrogate pair (of a file name that is no UTF-8)."""
     return name.encode("utf-8", "replace").decode("utf-8")
 

@@ -18,6 +18,9 @@ from audit.records import Histogram, Numbers, Pictures, Scalars, Table, TopK
 
 Made = Scalars | TopK | Numbers | Pictures | Histogram | Table
 KINDS: dict[str, type[Made]] = {kind.__name__: kind for kind in (Scalars, TopK, Numbers, Pictures, Histogram, Table)}
+COLUMNS: dict[type, str] = {Scalars: "columns", Table: "columns", Pictures: "numbers"}
+"""The field of a record that maps names to arrays."""
+
 RECORD = "record type"  # no field of a record has this name
 T = TypeVar("T")
 
@@ -67,9 +70,9 @@ def _entry(record: Made, number: int, arrays: dict[str, np.ndarray]) -> dict[str
         value = getattr(record, field.name)
         if isinstance(value, np.ndarray):
             arrays[f"{number}.{field.name}"] = value
-        elif isinstance(record, Scalars | Table) and isinstance(value, Mapping):
-            arrays.update({f"{number}.columns.{column}": plain(array) for column, array in value.items()})
-            entry["columns"] = list(value)
+        elif field.name == COLUMNS.get(type(record)):
+            arrays.update({f"{number}.{field.name}.{column}": plain(array) for column, array in value.items()})
+            entry[field.name] = list(value)
         else:
             entry[field.name] = value
     return entry
@@ -78,8 +81,8 @@ def _entry(record: Made, number: int, arrays: dict[str, np.ndarray]) -> dict[str
 def _record(kind: type[T], entry: Mapping[str, Any], number: int, arrays: Mapping[str, np.ndarray]) -> T:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if kind in (Scalars, Table) and field.name == "columns":
-            values["columns"] = {column: arrays[f"{number}.columns.{column}"] for column in entry["columns"]}
+        if field.name == COLUMNS.get(kind):
+            values[field.name] = {column: arrays[f"{number}.{field.name}.{column}"] for column in entry[field.name]}
         elif field.name in entry:
             values[field.name] = _tuples(entry[field.name])
         else:

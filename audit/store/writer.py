@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 
 from audit.errors import StoreError
 from audit.records import Report
-from audit.store import document, table, tables
+from audit.store import document, pictures, table, tables
 from audit.store.sprites import write_sheets
 
-RESULTS, UNITS, HISTOGRAMS = "results.json", "units.parquet", "histograms.parquet"
+RESULTS, UNITS, HISTOGRAMS, PICTURES = "results.json", "units.parquet", "histograms.parquet", "pictures.parquet"
 SPRITES, TABLES = "sprites", "tables"
 RENDERED = ("report.html", "report.pdf")
 
@@ -52,13 +52,17 @@ def holds_report(folder: Path) -> bool:
 def _fill(report: Report, folder: Path) -> None:
     (folder / SPRITES).mkdir(parents=True)
     (folder / TABLES).mkdir()
-    sheets = [write_sheets(pictures) for pictures in report.pictures]
+    sheets = [write_sheets(record) for record in report.pictures]
     for sheet, content in (pair for pairs in sheets for pair in pairs):
         path = folder / SPRITES / sheet.file
         if path.exists():
             raise StoreError(f"two records hold the pictures of {sheet.file}: give one per layer and kind")
         path.write_bytes(content)
-    files = {UNITS: table.encode(report.model, report.scalars), HISTOGRAMS: tables.encode_histograms(report.histograms)}
+    files = {
+        UNITS: table.encode(report.model, report.scalars),
+        HISTOGRAMS: tables.encode_histograms(report.histograms),
+        PICTURES: pictures.encode(report.model, report.pictures),
+    }
     files |= {f"{TABLES}/{one.name}.parquet": tables.encode(one) for one in report.tables}
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -77,13 +81,14 @@ def _replace(staged: Path, folder: Path, old: Path) -> None:
         if (folder / name).exists():
             shutil.move(folder / name, old / name)
         os.rename(staged / name, folder / name)
-    for name in (UNITS, HISTOGRAMS, RESULTS):
+    for name in (UNITS, HISTOGRAMS, PICTURES, RESULTS):
         os.replace(staged / name, folder / name)
 
 
 def _refuse_what_is_not_ours(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file: name a folder for the report")
-    there = [name for name in (RESULTS, UNITS, HISTOGRAMS, SPRITES, TABLES, *RENDERED) if (folder / name).exists()]
+    ours = (RESULTS, UNITS, HISTOGRAMS, PICTURES, SPRITES, TABLES, *RENDERED)
+    there = [name for name in ours if (folder / name).exists()]
     if there and not holds_report(folder):
         raise StoreError(f"{folder} holds {', '.join(there)} but no report: name another folder, or remove them")

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from audit.errors import Unavailable
-from audit.records import Scalars
+from audit.records import Scalars, Table
 from audit.stream.reducer import Activations, wide
 from audit.stream.sampling import sampled
 
@@ -106,6 +107,25 @@ class Correlation:
         spread = spread.where((spread > 0) & ~self.unreadable, torch.nan)
         for block in self._blocks():
             yield (self.comoments[block] / spread[block, None] / spread).clamp(-1, 1)
+
+
+class Directions:
+    """In how many directions the units of a layer vary, from what its `Correlation` has seen in the same pass."""
+
+    def __init__(self, seen: Correlation) -> None:
+        self.seen = seen
+
+    def update(self, batch: Activations) -> None:
+        """Nothing: `seen` takes the batch itself."""
+
+    def merge(self, other: "Directions") -> None:
+        """Nothing: `seen` is merged itself."""
+
+    def compute(self, layer: str) -> Table:
+        """Table "correlations" of one row: layer, units, effective_units (`Correlation.dimension`)."""
+        dimension = self.seen.dimension(layer)
+        columns = {"layer": [layer], "units": [self.seen.units], "effective_units": [dimension]}
+        return Table("correlations", {name: np.array(column) for name, column in columns.items()})
 
 
 def _nearest(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.stream.codes import Codes
-from audit.stream.correlation import Correlation
+from audit.stream.correlation import Correlation, Directions
 from audit.stream.firing import Firing
 from audit.stream.histogram import Distribution
 from audit.stream.maps import Maps
@@ -41,8 +41,9 @@ def distributions(asked: Asked) -> list[Reducer]:
 
 
 def correlations(asked: Asked) -> list[Reducer]:
-    """Which units of a layer say the same."""
-    return [Correlation()]
+    """Which units of a layer say the same, and in how many directions they vary."""
+    correlation = Correlation()
+    return [correlation, Directions(correlation)]
 
 
 def selectivity(asked: Asked) -> list[Reducer]:

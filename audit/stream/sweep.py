@@ -20,6 +20,7 @@ from audit.model.looking import looking
 from audit.model.outline import maps
 from audit.records import Layer
 from audit.stream.reducer import Activations, Record, Reducer
+from audit.words import plural
 
 AT_ONCE = {"cpu": 5 * 2**20}
 """Activations of the largest layer that are made at once: on a CPU few, so that they are still in the cache when the
@@ -42,7 +43,7 @@ def sweep(
     kept of the activations themselves. Pictures that cannot be shown are noted in `damages`, and what the others look
     like in `attributes`.
     """
-    work = f"{model.section.name}: {len(images)} pictures through {len(reducers)} layers"
+    work = f"{model.section.name}: {plural(len(images), 'picture')} through {plural(len(reducers), 'layer')}"
     with (
         measuring(model.network, model.outline.layers, reducers) as show,
         events.work(listener, work, len(images)) as advance,

@@ -16,6 +16,7 @@ from audit.model.outline import maps
 from audit.model.precision import exact_arithmetic, precision
 from audit.records import Layer, Scalars
 from audit.trials.outputs import spread
+from audit.words import plural
 
 PICTURES = 100
 
@@ -34,7 +35,7 @@ def gradient_energy(model: Model, layer: Layer, images: Images, listener: events
     seen: dict[str, Tensor] = {}
     energy = torch.zeros(layer.units, dtype=torch.float64, device=model.device)
     shown = 0
-    title = f"{model.section.name}: gradients of {len(chosen)} pictures"
+    title = f"{model.section.name}: gradients of {plural(len(chosen), 'picture')}"
     with (
         frozen(model.network),
         exact_arithmetic(),

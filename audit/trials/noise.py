@@ -19,6 +19,7 @@ from audit.model.outline import maps
 from audit.records import Table
 from audit.stream.predictions import log_probabilities
 from audit.trials.outputs import spread
+from audit.words import plural
 
 SIGMAS = (0.0, 0.01, 0.02, 0.05, 0.1)
 """Standard deviations of the noise, for pixels of 0..1; 0 is the picture itself."""
@@ -53,7 +54,7 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
             flips.append(_flipped(copies))
 
     chosen = spread(range(len(images)), PICTURES)
-    title = f"{model.section.name}: noise on {len(chosen)} pictures"
+    title = f"{model.section.name}: noise on {plural(len(chosen), 'picture')}"
     with (
         looking(model.network, names, visit) as run,
         events.work(listener, title, len(chosen)) as advance,

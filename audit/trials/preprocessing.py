@@ -17,6 +17,7 @@ from audit.model.load import Model
 from audit.records import Table
 from audit.trials.outputs import Answers, answered, scores, spread
 from audit.trials.ways import Way, configured, sizes, swapped, ways
+from audit.words import plural
 
 STAGES = (16, 64, 200)
 """Pictures shown by the end of each stage. With 200 a way that is better by 6 points is so beyond chance."""
@@ -48,7 +49,7 @@ def preprocessing(
     found: Shown = {}
     left = [*ways(model.section), *_accepted(model, images, sizes(model.section))]
     for stage, part in enumerate(_parts(chosen)):
-        title = f"{model.section.name}: {len(part)} pictures in {len(left)} other ways"
+        title = f"{model.section.name}: {plural(len(part), 'picture')} in {plural(len(left), 'other way')}"
         with events.work(listener, title, len(part) * (len(left) + 1)) as advance:
             found |= _joined(found, show(model, images, part, [now, *left], batch, advance=advance))
         if stage == 0:

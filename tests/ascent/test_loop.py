@@ -15,7 +15,7 @@ from torchvision.models import squeezenet1_0
 from audit.ascent.canvas import Canvas, canvas_of
 from audit.ascent.loop import STRETCH, Ground, ascend, look_and_step
 from audit.ascent.objective import Reading, activations_at
-from audit.ascent.presets import YOSINSKI, Preset
+from audit.ascent.presets import BUILT_IN, YOSINSKI, Preset
 from audit.ascent.rates import Adam, MeanChange, Progress
 from audit.ascent.regularizers.blur import Blur
 from audit.ascent.regularizers.clip_contribution import ClipContribution
@@ -159,7 +159,7 @@ def assert_agrees(found: Optimized, trace: Trace, tolerance: float = 1e-8) -> No
 
 
 def shortened(name: str, steps: int) -> Preset:
-    return YOSINSKI[name].model_copy(update={"steps": steps})
+    return BUILT_IN[name].model_copy(update={"steps": steps})
 
 
 @pytest.mark.parametrize("name", YOSINSKI)
@@ -187,7 +187,7 @@ def test_many_steps_of_each_preset_on_a_convnet_are_the_plain_loops(name, unit):
     assert found.status == "ok"
 
 
-@pytest.mark.parametrize("name", YOSINSKI)
+@pytest.mark.parametrize("name", [*YOSINSKI, "none", "l2"])
 def test_many_steps_of_each_preset_on_a_linear_unit_are_the_plain_loops(name):
     network = linear_net()
     job = Job(1, shortened(name, 25), seed=3)

@@ -163,9 +163,19 @@ def test_the_schema_knows_the_options_of_every_regularizer():
     assert schema["$defs"]["Blur"]["required"] == ["regularizer", "width"]
 
 
+def test_regularizers_and_starts_of_pixels_go_with_no_parametrization():
+    for pixels in ({"start": "mean"}, {"regularizers": [{"regularizer": "decay", "strength": 0.1}]}):
+        with pytest.raises(ValidationError, match="a parametrization moves others"):
+            build("mine", {"steps": 1, "learning_rate": 1.0, "parametrization": {"parametrization": "phase"}, **pixels})
+
+
 def test_labels_say_everything_that_differs():
     assert label(BUILT_IN["yosinski-1"]) == (
         "500 steps, rate 2 / |g|^2 up to 100, blur width 0.5 every 4, clip-norm percentile 50"
     )
     assert label(Preset(steps=3, learning_rate=0.5, start="mean")) == "3 steps, rate 0.5, from mean"
+    assert label(BUILT_IN["maco"]) == (
+        "256 steps, adam 0.2, phase, jitter pixels 8 share 0.04, scale share 0.1, rotate degrees 5"
+    )
+    assert label(Preset(steps=3, learning_rate=0.5, diversity=2.0)) == "3 steps, rate 0.5, diversity 2"
     assert len({label(preset) for preset in BUILT_IN.values()}) == len(BUILT_IN)

@@ -26,7 +26,8 @@ def by_hand(picture: np.ndarray, transforms: tuple[Transform, ...], draws: np.nd
     for transform, (first, second) in reversed(list(zip(transforms, draws.reshape(-1, 2), strict=True))):
         match transform:
             case Jitter():
-                x, y = x + (2 * first - 1) * transform.pixels, y + (2 * second - 1) * transform.pixels
+                farthest = min(transform.pixels, transform.share * min(height, width))
+                x, y = x + (2 * first - 1) * farthest, y + (2 * second - 1) * farthest
             case Scale():
                 factor = 1 + (2 * first - 1) * transform.share
                 x, y = x / factor, y / factor
@@ -37,7 +38,7 @@ def by_hand(picture: np.ndarray, transforms: tuple[Transform, ...], draws: np.nd
     return np.stack([map_coordinates(plane, places, order=1, mode="reflect") for plane in picture])
 
 
-@pytest.mark.parametrize("transforms", [*((one,) for one in ALL), ALL, ALL[::-1]])
+@pytest.mark.parametrize("transforms", [*((one,) for one in ALL), ALL, ALL[::-1], (Jitter(pixels=8, share=0.1),)])
 def test_the_picture_is_sampled_where_the_transforms_say(transforms):
     draws = torch.rand(2, 2 * len(transforms), generator=torch.Generator().manual_seed(3)).double()
     found = transformed(pictures(), transforms, draws).numpy()

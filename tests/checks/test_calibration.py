@@ -72,7 +72,7 @@ def test_a_confidence_that_is_not_a_number_never_passes():
     label = np.zeros(200, int)
     judgement = Calibration(at_most=100).judge(predicted(label, label, [float("nan")] + [0.9] * 199))
     assert not judgement.passed
-    assert "1 pictures" in judgement.message
+    assert "for 1 picture" in judgement.message
 
 
 def test_too_few_or_unlabelled_pictures_are_unavailable():

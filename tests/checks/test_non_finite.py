@@ -27,7 +27,7 @@ def shown(broken: Mapping[str, float], **units: list[float]) -> Evidence:
 def test_finite_weights_and_activations_pass() -> None:
     judgement = NonFinite().judge(shown({}, relu1=[0.0, 0.0]))
     assert judgement.passed
-    assert judgement.message == "all weights are finite; the activations of 1 layers too"
+    assert judgement.message == "all weights are finite; the activations of 1 layer too"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

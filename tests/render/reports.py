@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from audit.analyses.summaries import summaries
+from audit.claims.variation import variations
 from audit.records import (
     Claim,
     Field,
@@ -130,6 +132,7 @@ def pictures(layer: Layer, found: TopK, rng: np.random.Generator) -> tuple[Pictu
             tuple(captions(unit, seeds) for unit in units),
             PRESETS,
             "gradient ascent from the data mean, 9 seeds per preset, cropped to the receptive field",
+            numbers(layer, units, np.random.default_rng(4)),
         ),
         *(
             Pictures(
@@ -147,6 +150,25 @@ def pictures(layer: Layer, found: TopK, rng: np.random.Generator) -> tuple[Pictu
             )
         ),
     )
+
+
+def numbers(layer: Layer, units: tuple[int, ...], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Of the optimized images: of the dead units none is known, classes of fc alone are recognised."""
+    shape = len(units), 36
+    dead = np.array([[unit in DEAD[layer.name]] for unit in units])
+    columns = {
+        "activation": rng.uniform(10, 40, shape),
+        "rank": np.ones(shape),
+        "slope": rng.normal(-2.4, 0.1, shape),
+        "sparsity": np.full(shape, 0.25),
+        "diversity": np.repeat(rng.uniform(0, 1, (len(units), 4)), 9, axis=1),
+        "pixel_diversity": np.repeat(rng.uniform(0, 1, (len(units), 4)), 9, axis=1),
+        "of_strongest": rng.uniform(1, 3, shape),
+        "natural_slope": np.full(shape, -2.0),
+    }
+    if layer.name == "fc":
+        columns |= {"confidence": np.full(shape, 0.97), "recognised": (np.arange(36) % 9 < 7) * np.ones(shape)}
+    return {name: np.where(dead, np.nan, column) for name, column in columns.items()}
 
 
 def verdicts() -> tuple[Verdict, ...]:
@@ -306,6 +328,7 @@ def report(seed: int = 0) -> Report:
     """Five layers, three of them pictured, verdicts of all four outcomes."""
     rng = np.random.default_rng(seed)
     found = {layer.name: strongest(layer, rng) for layer in OUTLINE.layers}
+    pictured = tuple(each for name in PICTURED for each in pictures(OUTLINE.layer(name), found[name], rng))
     return Report(
         audit="demo audit",
         model="squeeze <b>net</b>",
@@ -315,9 +338,9 @@ def report(seed: int = 0) -> Report:
         strongest=tuple(found.values()),
         numbers=Numbers({"top1": 0.814, "top5": 0.962, "images": float(IMAGES)}),
         histograms=(histogram("relu1", 24, np.random.default_rng(1)), histogram(EVIL, 40, np.random.default_rng(2))),
-        tables=tables(np.random.default_rng(3)),
+        tables=(*tables(np.random.default_rng(3)), *summaries(pictured), *variations(OUTLINE, pictured)),
         claims=claims(),
-        pictures=tuple(each for name in PICTURED for each in pictures(OUTLINE.layer(name), found[name], rng)),
+        pictures=pictured,
         image_names=NAMES,
         labels=LABELS,
         provenance={

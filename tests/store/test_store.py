@@ -246,6 +246,7 @@ def test_nothing_is_left_beside_the_report(report: Report, tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["run"]
     assert sorted(path.name for path in (tmp_path / "models" / "run").iterdir()) == [
         "histograms.parquet",
+        "pictures.parquet",
         "results.json",
         "sprites",
         "tables",
@@ -257,7 +258,7 @@ def test_two_writes_are_the_same_bytes(report: Report, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(report, tmp_path / name)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert len(files) == 3 + len(report.pictures) + len(report.tables)
+    assert len(files) == 4 + len(report.pictures) + len(report.tables)
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
 
 

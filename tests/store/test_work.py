@@ -24,6 +24,7 @@ RECORDS: list[Made] = [
         captions=(("a", "b", "é", ""), ("e", "f", "\x1b", "h")),
         groups=("one", "two"),
         note="a note",
+        numbers={"activation": RNG.normal(size=(2, 4)), "rank": np.array([[1.0, np.nan, 2.0, np.inf]] * 2)},
     ),
 ]
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.errors import Unavailable
-from audit.stream.correlation import AT_ONCE, POSITIONS, Correlation
+from audit.stream.correlation import AT_ONCE, POSITIONS, Correlation, Directions
 from audit.stream.reducer import Activations
 from audit.stream.sampling import sampled
 from tests.stream.feeding import LAYOUTS, SEEDS, SIZES, fed, merged, noise, same
@@ -79,6 +79,15 @@ def test_the_dimension_is_the_participation_ratio_of_the_eigenvalues() -> None:
     eigenvalues = np.linalg.eigvalsh(np.cov(samples(maps).T))
     expected = eigenvalues.sum() ** 2 / (eigenvalues**2).sum()
     assert fed(Correlation(), maps, 150, 50).dimension("layer") == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_directions_of_a_layer_are_a_row_with_its_dimension() -> None:
+    correlation = Correlation()
+    maps = noise(200, 6, (1, 1))
+    fed(correlation, maps)
+    row = fed(Directions(correlation), maps).compute("layer")
+    found = {name: column.tolist() for name, column in row.columns.items()}
+    assert found == {"layer": ["layer"], "units": [6], "effective_units": [correlation.dimension("layer")]}
 
 
 def test_units_that_move_as_one_have_one_dimension() -> None:

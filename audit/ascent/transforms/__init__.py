@@ -27,10 +27,10 @@ class Transform(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra=_named)
 
     @abstractmethod
-    def matrix(self, draws: Float[Tensor, "image draws"]) -> Float[Tensor, "image 2 3"]:
+    def matrix(self, draws: Float[Tensor, "image draws"], size: tuple[int, int]) -> Float[Tensor, "image 2 3"]:
         """Where the pixel (x, y, 1) of the changed picture is in the picture, in pixels from its centre.
 
-        `draws` are two numbers of each image, uniform in 0..1.
+        `draws` are two numbers of each image, uniform in 0..1; `size` is (y, x) of the picture.
         """
 
 
@@ -49,7 +49,7 @@ def transformed(
     found = torch.eye(3, device=images.device, dtype=images.dtype).expand(len(images), 3, 3)
     last = found[:, 2:]
     for transform, own in zip(transforms, torch.split(draws.to(images.dtype), DRAWS, 1), strict=True):
-        found = found @ torch.cat([transform.matrix(own), last], 1)
+        found = found @ torch.cat([transform.matrix(own, (height, width)), last], 1)
     relative = torch.cat([images.new_full((1,), 2 / width), images.new_full((1,), 2 / height), images.new_ones(1)])
     found = relative[:, None] * found / relative
     grid = functional.affine_grid(found[:, :2], list(images.shape), align_corners=False)

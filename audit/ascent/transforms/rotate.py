@@ -17,7 +17,7 @@ class Rotate(Transform):
     transform: Literal["rotate"] = "rotate"
     degrees: float = Field(gt=0, le=180, description="Largest angle, in degrees.")
 
-    def matrix(self, draws: Float[Tensor, "image draws"]) -> Float[Tensor, "image 2 3"]:
+    def matrix(self, draws: Float[Tensor, "image draws"], size: tuple[int, int]) -> Float[Tensor, "image 2 3"]:
         """A rotation by (2 * draw - 1) * degrees."""
         angle = (2 * draws[:, 0] - 1) * math.radians(self.degrees)
         cosine, sine, nothing = angle.cos(), angle.sin(), torch.zeros_like(angle)

@@ -16,7 +16,7 @@ class Scale(Transform):
     transform: Literal["scale"] = "scale"
     share: float = Field(gt=0, lt=1, description="Largest change of the size, as a share of it.")
 
-    def matrix(self, draws: Float[Tensor, "image draws"]) -> Float[Tensor, "image 2 3"]:
+    def matrix(self, draws: Float[Tensor, "image draws"], size: tuple[int, int]) -> Float[Tensor, "image 2 3"]:
         """A pixel of the picture enlarged by f comes from 1 / f of its distance from the centre."""
         shrunk = 1 / (1 + (2 * draws[:, 0] - 1) * self.share)
         kept = torch.eye(2, 3, device=draws.device, dtype=draws.dtype)

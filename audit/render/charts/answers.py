@@ -7,7 +7,8 @@ from typing import Any
 from audit.checks import attributes, reliability
 from audit.checks.chance import SURE, wilson
 from audit.render.charts.drawing import BLUE, Chart, svg
-from audit.render.wording import number, plural
+from audit.render.wording import number
+from audit.words import plural
 
 INTERVAL = f"The bars are {SURE:.0%} intervals.".replace("%", " %")
 

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from audit.records import Histogram
 from audit.render.charts.drawing import BLUE, Chart, svg
-from audit.render.wording import percent, plural
+from audit.render.wording import percent
+from audit.words import plural
 
 CELLS = 80
 MOST = 12

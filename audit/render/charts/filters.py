@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from audit.records import Report
 from audit.render.charts.drawing import BLUE, ORANGE, Chart, svg
-from audit.render.wording import plural
+from audit.words import plural
 
 FREQUENCY = "dominant frequency (cycles per pixel)"
 KINDS = ("gray edge", "colour")

@@ -10,6 +10,8 @@ from markupsafe import Markup
 from audit.records import Claim, Report
 from audit.render.charts import claims, filters, layers
 from audit.render.charts.drawing import Chart
+from audit.render.pages.quality import variation
+from audit.render.pages.sections import Grid
 from audit.render.wording import number
 
 SIGNS = {"holds": "✓", "contradicted": "≠", "inconclusive": "?"}
@@ -33,17 +35,19 @@ class ClaimRow:
 
 @dataclass(frozen=True)
 class Paper:
-    """The claims and charts of first filters and layers."""
+    """The claims, the charts of first filters and layers, and how much optimized images vary."""
 
     claims: tuple[ClaimRow, ...]
     charts: tuple[Chart, ...]
+    variation: Grid | None
 
 
 def paper_section(report: Report) -> Paper | None:
-    """None if there is neither a claim nor a chart."""
+    """None if there is nothing of it."""
     rows = tuple(_row(claim, f"claim-{index}") for index, claim in enumerate(report.claims))
     drawn = (*filters.draw(report), *_spread(report))
-    return Paper(rows, drawn) if rows or drawn else None
+    varying = variation(report.tables)
+    return Paper(rows, drawn, varying) if rows or drawn or varying else None
 
 
 def _spread(report: Report) -> Iterator[Chart]:

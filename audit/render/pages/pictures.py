@@ -16,7 +16,8 @@ from audit.render.charts import layers
 from audit.render.charts.drawing import Chart
 from audit.render.pages.sections import Column, Grid, Section, cut, section
 from audit.render.rows import rows_of
-from audit.render.wording import DASH, number, percent, plural
+from audit.render.wording import DASH, number, percent
+from audit.words import plural
 
 FIRST = ("brightness", "contrast", "sharpness", "saturation")
 LAST = ("width", "height", "aspect")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from audit.render.charts.drawing import Chart
-from audit.render.wording import plural
+from audit.words import plural
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
 from audit.render.pages.columns import COLUMNS, Columns, cell
 from audit.render.pages.layers import Fact
+from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
+from audit.render.pages.sections import Grid
 from audit.render.sprites import Embed, Embedded
 from audit.render.wording import BY, link, place
 from audit.store.sprites import grid
@@ -43,7 +45,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Block:
-    """A group of tiles as one picture (None: nothing to show, `status` says why)."""
+    """A group of tiles as one picture (None: nothing to show, `status` says why); `numbers` in a line, if any."""
 
     name: str
     image: Embedded | None
@@ -52,6 +54,7 @@ class Block:
     status: str
     short: str
     alt: str
+    numbers: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class UnitSection:
-    """A pictured unit, or a direction under its name."""
+    """A pictured unit, or a direction under its name; `numbers` are those of its optimized images."""
 
     anchor: str
     href: str
@@ -80,6 +83,7 @@ class UnitSection:
     label: str
     facts: tuple[Fact, ...]
     panels: tuple[Panel, ...]
+    numbers: Grid | None
     void: bool
 
 
@@ -108,6 +112,7 @@ class PicturedLayer:
 def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole: bool) -> Iterator[PicturedLayer]:
     """The layers with pictures, in the order of execution."""
     rank = {kind: index for index, kind in enumerate(KINDS)}
+    measured = summaries(report.tables)
     kinds = sorted({pictures.kind for pictures in report.pictures}, key=lambda kind: (rank.get(kind, len(rank)), kind))
     for layer in report.outline.layers:
         mine = {pictures.kind: pictures for pictures in report.pictures if pictures.layer == layer.name}
@@ -116,14 +121,23 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
         units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
         failed = {v.item.task: v for v in report.verdicts if v.item.layer == layer.name and v.outcome != "passed"}
         labels = report.labels if layer == report.outline.layers[-1] and len(report.labels) == layer.units else ()
+        rows = {unit: measured.get((layer.name, unit), []) for unit in units}
         of_units = [(kind, mine.get(kind)) for kind in kinds if kind != "directions"]
-        panels = _Panels(layer.name, of_units, failed, embed, whole)
+        panels = _Panels(layer.name, of_units, failed, rows, embed, whole)
+        methods = [Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine]
         yield PicturedLayer(
             anchor=place("layer", layer.name),
             href=link(place("layer", layer.name)),
             name=layer.name,
             text=_describe(layer),
-            methods=tuple(Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine),
+            methods=(
+                *methods,
+                *(
+                    [Method("Numbers of optimized images", BRIEFLY if whole else WHAT, "")]
+                    if any(rows.values())
+                    else []
+                ),
+            ),
             distribution=_distribution(report, layer, units),
             units=(
                 *(_unit(layer, unit, labels, columns.get(layer.name, {}), panels) for unit in units),
@@ -166,6 +180,7 @@ def _unit(
             if unit < len(column)
         ),
         panels=shown,
+        numbers=grid_of(panels.rows[unit]),
         void=all(panel.status or all(block.image is None for block in panel.blocks) for panel in shown),
     )
 
@@ -175,16 +190,17 @@ def _directions(layer: Layer, pictures: Pictures | None, panels: "_Panels") -> I
     for row, name in enumerate(pictures.names if pictures else ()):
         panel = panels.panel("directions", pictures, row, f"{name} of {layer.name}")
         anchor, href = place("direction", layer.name, row), link(place("direction", layer.name, row))
-        yield UnitSection(anchor, href, name, name, "", (), (panel,), bool(panel.status))
+        yield UnitSection(anchor, href, name, name, "", (), (panel,), None, bool(panel.status))
 
 
 @dataclass(frozen=True)
 class _Panels:
-    """What the units of a layer are pictured by: the records by kind, and why a kind is missing."""
+    """What the units of a layer are pictured by: the records by kind, why a kind is missing, numbers by unit."""
 
     layer: str
     kinds: Sequence[tuple[str, Pictures | None]]
     failed: Mapping[str, Verdict]
+    rows: Mapping[int, Sequence[Row]]
     embed: Embed
     whole: bool
 
@@ -200,12 +216,14 @@ class _Panels:
         row = pictures.units.index(unit)
         tiles, captions, names = pictures.tiles[row], pictures.captions[row], pictures.groups or (kind,)
         size = len(tiles) // len(names)
+        lines = {row["preset"]: line_of(row) for row in self.rows[unit]} if pictures.numbers else {}
         blocks = tuple(
             self._block(
                 name if len(names) > 1 else "",
                 f"{title} of {of}{f', {name}' if len(names) > 1 else ''}",
                 tiles[index * size : (index + 1) * size],
                 captions[index * size : (index + 1) * size],
+                lines.get(name, ""),
             )
             for index, name in enumerate(names)
         )
@@ -223,9 +241,9 @@ class _Panels:
             status=blocks[0].status if empty and len({block.status for block in blocks}) == 1 else "",
         )
 
-    def _block(self, name: str, alt: str, tiles: np.ndarray, captions: Sequence[str]) -> Block:
+    def _block(self, name: str, alt: str, tiles: np.ndarray, captions: Sequence[str], numbers: str) -> Block:
         marked = tuple(Tile(caption, caption.lower().startswith(NOTHING)) for caption in captions)
         status = captions[0] if all(tile.void for tile in marked) else ""
         image = None if status or self.whole else self.embed(tiles, 1)
         first = next((tile.caption for tile in marked if not tile.void), "")
-        return Block(name, image, grid(len(tiles))[1], marked, status, first, f"{alt}; first: {first}")
+        return Block(name, image, grid(len(tiles))[1], marked, status, first, f"{alt}; first: {first}", numbers)

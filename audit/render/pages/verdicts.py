@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.records import Finding, Outcome, Report, Verdict
-from audit.render.wording import DASH, anchor, link, place, plural, with_unit
+from audit.render.wording import DASH, anchor, link, place, with_unit
+from audit.words import plural
 
 ICONS: dict[Outcome, str] = {"passed": "✓", "failed": "✗", "error": "!", "skipped": DASH}
 

@@ -7,6 +7,7 @@ from audit.records import Report, Table
 from audit.render.pages.sections import Column, Grid, Section, cut, section
 from audit.render.rows import rows_of
 from audit.render.wording import DASH, number, percent
+from audit.words import unit_of
 
 ROWS = 1000
 COUNTS = ("count", "zeros", "distinct", "not_finite", "std", "largest")
@@ -31,7 +32,7 @@ def _parameters(table: Table | None) -> Grid | None:
         return None
     shown, left_out = cut(rows, ROWS, "tables/parameters.parquet")
     return Grid(
-        f"{number(len(rows))} tensors of the state dict",
+        f"{number(len(rows))} {unit_of(len(rows), 'tensors')} of the state dict",
         "Zeros are exact zeros. The last column names the usual initialization that leaves such values, if one does.",
         (
             *(Column(name) for name in ("tensor", "kind")),
