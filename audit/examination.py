@@ -133,6 +133,7 @@ class Examination:
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now."""
         analysis = plan.analysis(name)
+        shown = self.config.data is not None and plan.needs_pictures(self.subject, name, section)
         task = Task(
             model=self.subject.model,
             layer=layer,
@@ -142,8 +143,8 @@ class Examination:
             seed=self.config.audit.seed,
             listener=self.listener,
             folder=self.config.file.parent,
-            images=self.measured.data.images if analysis.needs_data else None,
-            strongest=self.measured.strongest(layer) if analysis.needs_data else None,
+            images=self.measured.data.images if shown else None,
+            strongest=self.measured.strongest(layer) if shown else None,
             second=self._second(section, layer),
         )
         made_by = self._made_by(name, task)
@@ -157,8 +158,9 @@ class Examination:
 
     def _made_by(self, name: str, task: Task) -> str:
         common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
-        if task.images is not None:
-            return key(**common, **self.measured.made_by)
+        pictures = {} if task.images is None else self.measured.made_by
+        if plan.analysis(name).needs_data:
+            return key(**common, **pictures)
         presets = [(title, repr(preset), preset.contents()) for title, preset in task.presets.items()]
         section = task.model.section
         return key(
@@ -168,6 +170,7 @@ class Examination:
             device=task.model.device.type,
             input=[section.input, section.mean, section.std],
             presets=presets,
+            pictures=pictures,
             canvas=task.section.canvas,
             objective=task.section.objective,
             directions=[repr(direction) for direction in task.section.directions],

@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 from torch import nn
 
 from audit.analyses.judged import judged
+from audit.analyses.strongest import mean_of_strongest
 from audit.analyses.task import Task
 from audit.ascent.canvas import Canvas, canvas_of, proven
 from audit.ascent.difference import difference
@@ -51,10 +52,16 @@ def optimized(
     """
     model, section = task.model, task.section
     seeds = range(task.seed, task.seed + section.images)
-    jobs = [Job(target, preset, seed) for target in targets for preset in task.presets.values() for seed in seeds]
     shape, mode = model.outline.input_shape, "full" if others else section.canvas
     canvas = canvas_of(task.layer, shape, mode, everywhere)
     canvas = proven(canvas, model.network, task.layer, shape, model.std)
+    starts = {} if task.strongest is None else {unit: mean_of_strongest(task, unit, canvas) for unit in task.units}
+    jobs = [
+        Job(target, preset, seed, None if isinstance(target, Direction) else starts.get(target))
+        for target in targets
+        for preset in task.presets.values()
+        for seed in seeds
+    ]
     climbed = lighter(
         model.network, shape, [task.layer.name, *(reading.layer.name for reading in others)], section.precision
     )

@@ -1,7 +1,7 @@
 """The state of a batch of ascents: a job (what to excite, how, from which seed) per row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -30,11 +30,15 @@ class Direction:
 
 @dataclass(frozen=True)
 class Job:
-    """One image to optimize: for which unit or direction, how, from which seed."""
+    """One image to optimize: for which unit or direction, how, from which seed.
+
+    `strongest` is the mean of the unit's strongest pictures, for a preset that starts from it (`start_image`).
+    """
 
     unit: int | Direction
     preset: Preset
     seed: int = 0
+    strongest: Float[np.ndarray, "channel y x"] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def _start(job: Job, size: tuple[int, int], mean: Float[Tensor, "channel 1 1"]) 
     preset = job.preset
     if preset.parametrization is not None:
         return preset.parametrization.start(job.seed, (len(mean), *size))
-    return start_image(preset.start, job.seed, size, mean.double().cpu().numpy())
+    return start_image(preset.start, job.seed, size, mean.double().cpu().numpy(), job.strongest)
 
 
 def _weights(job: Job, units: int) -> Float[np.ndarray, " {units}"]:

@@ -51,6 +51,12 @@ def analysis(name: str) -> Analysis:
     return made
 
 
+def needs_pictures(subject: Subject, task: str, section: LayerSection) -> bool:
+    """Whether an analysis needs the units' strongest pictures: by itself, or to start from them."""
+    starts = {subject.presets[name].start for name in section.presets} if task == "optimized" else set()
+    return analysis(task).needs_data or "strongest" in starts
+
+
 def flaggers(subject: Subject, layer: Layer) -> list[tuple[str | None, str]]:
     """(layer, task) of the checks that may find units of the layer: its own, those of the layer that rectifies it, and
     those of the whole model that look at activations."""
@@ -83,7 +89,7 @@ def _of_analysis(subject: Subject, item: Item) -> Iterator[tuple[str, str]]:
     elif item.task in registry.names("study"):
         yield from ((place, "activations") for place in subject.layers)
         yield _activation(subject, item.layer), "distributions"
-    elif analysis(item.task).needs_data:
+    elif needs_pictures(subject, item.task, section):
         yield item.layer, "activations"
     if section.units == "flagged":
         for place, task in flaggers(subject, subject.model.outline.layer(item.layer)):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from audit import registry
+from audit.ascent.presets import Preset
 from audit.checks.evidence import Check
 from audit.config import Config, LayerSection
 from audit.model.load import Model
@@ -22,7 +23,8 @@ class Chosen:
 class Subject:
     """A loaded model and what the audit looks at in it; checks by the names of their items.
 
-    `implied` are the checks that nobody asked for by name: the default ones.
+    `implied` are the checks that nobody asked for by name: the default ones. `presets` are those that the sections of
+    layers may name.
     """
 
     model: Model
@@ -30,6 +32,7 @@ class Subject:
     layer_checks: Mapping[str, Mapping[str, Check]] = field(default_factory=dict)
     model_checks: Mapping[str, Check] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
+    presets: Mapping[str, Preset] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
