@@ -28,11 +28,12 @@ SIGNS = ("DefaultCPUAllocator", "bad_alloc", "out of memory", "could not create 
 
 
 def default_batch(size: tuple[int, int], device: torch.device) -> int:
-    """How many images of that size are fast together: the pixels of 12 (CPU) or 128 pictures of 224 x 224, or less.
+    """How many images of that size are fast together: the pixels of 4 (CPU) or 128 pictures of 224 x 224, or less.
 
-    Larger batches leave the processor's cache (benchmarks/RESULTS.md).
+    On a CPU the tensors of a larger batch pass 32 MiB, from where on glibc asks the kernel for fresh pages every time
+    (mallopt, M_MMAP_THRESHOLD), and leave the processor's cache (benchmarks/RESULTS.md).
     """
-    pictures, most = (12, 256) if device.type == "cpu" else (128, 2048)
+    pictures, most = (4, 256) if device.type == "cpu" else (128, 2048)
     return max(1, min(most, pictures * 224 * 224 // (size[0] * size[1])))
 
 

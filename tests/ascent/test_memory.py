@@ -31,6 +31,13 @@ def test_larger_canvases_have_smaller_batches() -> None:
     assert default_batch((224, 224), torch.device("cuda")) > default_batch((224, 224), CPU)
 
 
+@pytest.mark.parametrize("side", [19, 95, 224])
+def test_the_largest_tensor_of_a_step_of_squeezenet_stays_below_what_glibc_maps_anew_each_time(side: int) -> None:
+    with torch.device("meta"):
+        largest = nn.Conv2d(3, 96, 7, stride=2)(torch.empty(default_batch((side, side), CPU), 3, side, side))
+    assert largest.nbytes < 32 * MIB
+
+
 # What a batch needs
 
 
