@@ -6,7 +6,7 @@ deconvolution layer the same as a convolutional layer?"). oneDNN computes an ord
 than the gradient of a strided one that has three input channels.
 """
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -16,17 +16,17 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.model.hooks import version
+from audit.model.operators import Functions
 
 MOST_CHANNELS = 4  # of an image; with many the usual gradient is fast
 Pair = tuple[int, int]  # y, x
 State = tuple[int, int, Pair]  # of a weight when its phases were made: version, place in memory, stride
 
 
-class FastFirstConvolution(TorchFunctionMode):
+class FastFirstConvolution(Functions):
     """Inside, the gradient of every `conv2d` with respect to an image is computed fast; all values are the usual ones.
 
     Meant are convolutions of at most four channels and strides of at least 2, in float32 or float64 on a CPU, without
@@ -36,19 +36,11 @@ class FastFirstConvolution(TorchFunctionMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(self._computed)
         self._prepared: MutableMapping[Tensor, tuple[State, Tensor]] = WeakTensorKeyDictionary()
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if func is functional.conv2d:
-            return self._convolved(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+    def _computed(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return self._convolved(*args, **kwargs) if function is functional.conv2d else function(*args, **kwargs)
 
     def _convolved(  # noqa: PLR0917 - as conv2d takes them
         self,

@@ -1,17 +1,17 @@
 """A forward pass -> the name and the output of every layer, the moment it exists; the network is left as it was."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.errors import Unavailable, nearest
+from audit.model.operators import Functions
 from audit.model.parts import main_last, parts_of, path_of
 
 ACTIVATIONS = frozenset(
@@ -99,7 +99,7 @@ class Execution:
         """One forward pass, up to the layer that stops it."""
         self._forget()
         try:
-            with _Functions(self._called) if self._functions else nullcontext():
+            with Functions(self._called) if self._functions else nullcontext():
                 self._network(images)
         except Stop:
             pass
@@ -272,21 +272,6 @@ def root_name(network: nn.Module) -> str:
 def version(value: Tensor) -> int:
     """Changes whenever the tensor is changed in place."""
     return 0 if value.is_inference() else value._version
-
-
-class _Functions(TorchFunctionMode):
-    def __init__(self, called: Callable[..., Any]):
-        super().__init__()
-        self._called = called
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        return self._called(func, args, kwargs or {})
 
 
 def _torch_leaf(module: nn.Module) -> bool:

@@ -1,13 +1,15 @@
 """A network's ReLUs -> leaky ReLUs, inside a `with`: what is cut off still has a gradient behind it (Oygard 2016)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
+
+from audit.model.operators import Functions
 
 
 def leaky(slope: float) -> AbstractContextManager[object]:
@@ -21,30 +23,19 @@ def leaky(slope: float) -> AbstractContextManager[object]:
     """
     if not 0 <= slope <= 1:
         raise ValueError(f"no leaky ReLU of slope {slope}: a slope is a number from 0 to 1")
-    return _Leaking(slope) if slope else nullcontext()
+    return Functions(partial(_leaking, slope)) if slope else nullcontext()
 
 
-class _Leaking(TorchFunctionMode):
-    def __init__(self, slope: float):
-        super().__init__()
-        self._slope = slope
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        bounds = _BOUNDS.get(func)
-        if bounds is None:
-            return func(*args, **(kwargs or {}))
-        value, low, high, inplace = bounds(*args, **(kwargs or {}))
-        if low != 0:
-            return func(*args, **(kwargs or {}))
-        if high != torch.inf:  # first, for in place the leaky ReLU's gradient is made from its result
-            value = value.clamp_(max=high) if inplace else value.clamp(max=high)
-        return functional.leaky_relu(value, self._slope, inplace)
+def _leaking(slope: float, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    bounds = _BOUNDS.get(function)
+    if bounds is None:
+        return function(*args, **kwargs)
+    value, low, high, inplace = bounds(*args, **kwargs)
+    if low != 0:
+        return function(*args, **kwargs)
+    if high != torch.inf:  # first, for in place the leaky ReLU's gradient is made from its result
+        value = value.clamp_(max=high) if inplace else value.clamp(max=high)
+    return functional.leaky_relu(value, slope, inplace)
 
 
 Number = float | int

@@ -1,10 +1,11 @@
-"""Every operator that torch executes inside a `with` -> one method, which runs it or something else."""
+"""Every operator or function of torch that is executed inside a `with` -> one place that runs it or something else."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
@@ -38,6 +39,26 @@ class Followed(Operators):  # type: ignore[no-untyped-call]
 
     def execute(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._follow(operator, args, kwargs)
+
+
+class Functions(TorchFunctionMode):
+    """Hands every function of torch that Python calls inside, with its arguments, to `called`, which gives the result.
+
+    Of nested ones the innermost hears first, and what its `called` calls goes on to the next.
+    """
+
+    def __init__(self, called: Callable[[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]], Any]):
+        super().__init__()
+        self._called = called
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return self._called(func, args, kwargs or {})
 
 
 def arguments(operator: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
