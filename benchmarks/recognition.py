@@ -131,6 +131,7 @@ def made(
             *(model.network, chosen, jobs, canvas),
             mean=model.mean,
             std=model.std,
+            classes=model.outline.is_output(chosen),
             first_gradient=FIRST_GRADIENT,
             listener=Bars(progress),
         )

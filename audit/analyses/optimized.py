@@ -74,6 +74,7 @@ def optimized(
         mean=model.mean,
         std=model.std,
         others=others,
+        classes=model.outline.is_output(task.layer),
         first_gradient=FIRST_GRADIENT if section.rates == "scaled" else None,
         listener=task.listener,
     )

@@ -28,6 +28,7 @@ from audit.model.precision import exact_arithmetic, precision
 from audit.records import Layer
 
 TINY = 1e-30  # pixels nearer to 0 become 0: blurs and decays make subnormal numbers, ten times slower on a CPU
+CERTAIN = 0.996  # the probability of the fooling images that Yosinski et al. 2015 speak of
 STRETCH = 50  # steps between two looks from the host: who has stopped leaves the batch, progress is told
 
 
@@ -40,6 +41,7 @@ def ascend(
     mean: Float[Tensor, "channel 1 1"],
     std: Float[Tensor, "channel 1 1"],
     others: Sequence[Reading] = (),
+    classes: bool = False,
     first_gradient: float | None = None,
     batch: int | None = None,
     listener: Listener | None = None,
@@ -50,6 +52,7 @@ def ascend(
     depend on the others but for rounding, and for diversity on those of its unit and preset. A batch that does not fit
     into memory is halved; AuditError if one image does not fit, or if a unit does not exist. A `Direction` has a
     weight for each unit of the layer and then of the `others`, readings of further layers whose weighted sum it is.
+    `classes`: the units are the network's classes, and a softmax of them says how certain it is.
 
     `first_gradient` (a norm, per pixel value of 0..255) is what the first gradient of every image is scaled to, and all
     later ones by the same factor: rates that were found for one network's activations then suit another's. None
@@ -72,7 +75,8 @@ def ascend(
         activations_at(network, Reading(layer, canvas.position), *others, *grams) as activations,
     ):
         exact = torch.promote_types(precision(network), torch.float32)  # of half a precision only the network makes use
-        ground = Ground.of(activations, units, mean.to(exact), std.to(exact), first_gradient, rectified=layer.rectifier)
+        statistics = mean.to(exact), std.to(exact)
+        ground = Ground.of(activations, units, *statistics, first_gradient, rectified=layer.rectifier, classes=classes)
         if batch is None and jobs:
             size = fitting(most, lambda count: _look(ground, jobs[waiting[0]], count, canvas.size), mean.device)
         while waiting:
@@ -100,6 +104,7 @@ class Ground:
     brightest: Float[Tensor, "channel 1 1"]
     first_gradient: float | None
     rectified: bool
+    classes: bool
 
     @staticmethod
     def of(
@@ -110,10 +115,11 @@ class Ground:
         first_gradient: float | None = None,
         *,
         rectified: bool = False,
+        classes: bool = False,
     ) -> "Ground":
         """`mean` and `std` of pixels of 0..1, as the network was trained with."""
         limits = -255 * mean, 255 - 255 * mean
-        return Ground(activations, units, mean, 1 / (255 * std), *limits, first_gradient, rectified)
+        return Ground(activations, units, mean, 1 / (255 * std), *limits, first_gradient, rectified, classes)
 
 
 def climb(
@@ -156,7 +162,7 @@ def look_and_step(ground: Ground, rows: Rows, presets: Sequence[tuple[slice, Pre
     if step == 0 and ground.first_gradient is not None:
         rows.gain = torch.where(square > 0, ground.first_gradient / square.sqrt(), 1)
     gradient, square = gradient.mul_(_each(rows.gain, gradient)), square * rows.gain.square()
-    remember(rows, image, step, score=score, strongest=reached.argmax(1) == rows.unit, square=square)
+    remember(rows, image, step, score=score, strongest=_leading(ground, rows, presets, reached), square=square)
     slope = Slope(gradient, square, score, rows.moments, step)
     if octaves:
         put_back(rows.point, rows.origins[:, step], moved(image, slope, octaves, ground.darkest, ground.brightest))
@@ -188,6 +194,19 @@ def seen(
     reached, slope = uphill(ground.activations, image, rows.weights, ground.scale, change, apart=apart)
     (gradient,) = torch.autograd.grad(made, point, slope)
     return image, reached, gradient
+
+
+def _leading(
+    ground: Ground, rows: Rows, presets: Sequence[tuple[slice, Preset]], reached: Float[Tensor, "image unit"]
+) -> Bool[Tensor, " image"]:
+    """Whether a row's unit is the strongest; for a preset that shows the certain image, whether a class is certain."""
+    leading = reached.argmax(1) == rows.unit
+    for part, preset in presets:
+        if preset.shown == "certain":
+            own = rows.unit[part].clamp(min=0)[:, None]
+            probability = reached[part, : ground.units].softmax(1).gather(1, own)[:, 0]
+            leading[part] &= (probability >= CERTAIN) & ground.classes
+    return leading
 
 
 def remember(

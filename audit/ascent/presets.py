@@ -148,10 +148,11 @@ class Preset(BaseModel):
         "blank: standard deviation 8 around 250; strongest: the mean of the unit's strongest pictures.",
     )
     push: Literal["up", "down"] = Field("up", description="Whether the activation is to become high or low.")
-    shown: Annotated[Literal["best", "first", "last"], BeforeValidator(_shown)] = Field(
+    shown: Annotated[Literal["best", "first", "certain", "last"], BeforeValidator(_shown)] = Field(
         None,
         validate_default=True,
-        description="best: the highest activation; first: where the unit first led its layer; last: the end. "
+        description="best: the highest activation; first: where the unit first led its layer; "
+        "certain: where a class first had a probability of 0.996, else best; last: the end. "
         "If left out: best, or last of octaves.",
     )
     leaky: float = Field(
@@ -212,7 +213,7 @@ ROBUST = (Jitter(pixels=8.0, share=0.04), Scale(share=0.1), Rotate(degrees=5.0))
 # 100 steps one has been overtaken by a similar one.
 BUILT_IN: dict[str, Preset] = {
     **YOSINSKI,
-    "none": Preset(steps=50, learning_rate=MeanChange(mean_change=2.0)),
+    "none": Preset(steps=50, learning_rate=MeanChange(mean_change=2.0), shown="certain"),
     "l2": Preset(
         steps=100, learning_rate=MeanChange(mean_change=2.0), start="mean", regularizers=(Decay(strength=0.05),)
     ),

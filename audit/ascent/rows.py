@@ -46,13 +46,11 @@ class Optimized:
     """What became of a job: images as float32 pixels of 0..255 minus the mean, and how they came about.
 
     `best_image` is the one on which the unit did what it was pushed to most, `first_image` the first on which it was
-    the strongest of its layer at that position (None if it never was), `last_image` the last one looked at. `best` and
-    `last` are the activations there (0 if a rectifier is off); `best_step` is -1 and `best` not a number if no finite
-    activation was ever seen, `majority_step` is -1 without a `first_image`. `steps` is how many images were looked at:
-    fewer than the preset has if the gradient became exactly 0 ("zero-gradient"), or if the activation or the gradient
-    was not finite ("non-finite"). Of octaves `whole_image` is the finished picture, which may be larger than the canvas
-    and whose middle the `last_image` is; the others are the crops of it that were looked at. `batch` is how many images
-    were climbed at once, at most, where memory was too short for as many as are fast; else None.
+    the strongest of its layer at that position, or, for a preset that shows that, a class was certain (None if never),
+    `last_image` the last one looked at. `best` and `last` are the activations there (0 if a rectifier is off);
+    `best_step` is -1 and `best` not a number if no finite activation was ever seen, `majority_step` is -1 without a
+    `first_image`. `steps` is how many images were looked at: fewer than the preset has if the gradient became exactly 0
+    ("zero-gradient"), or if the activation or the gradient was not finite ("non-finite").
     """
 
     job: Job
@@ -74,7 +72,7 @@ class Optimized:
         match self.job.preset.shown:
             case "last":
                 return self.last_image
-            case "first" if self.first_image is not None:
+            case "first" | "certain" if self.first_image is not None:
                 return self.first_image
             case _:
                 return self.best_image

@@ -166,7 +166,7 @@ def assert_agrees(found: Optimized, trace: Trace, tolerance: float = 1e-8) -> No
 
 
 def shortened(name: str, steps: int) -> Preset:
-    return BUILT_IN[name].model_copy(update={"steps": steps})
+    return BUILT_IN[name].model_copy(update={"steps": steps, "shown": "best"})
 
 
 @pytest.mark.parametrize("name", YOSINSKI)
@@ -345,6 +345,32 @@ def test_a_unit_that_never_leads_has_no_first_image_and_shows_its_best():
     assert found.majority_step == -1
     assert found.first_image is None
     assert found.image is found.best_image
+
+
+def probabilities(activations: np.ndarray) -> np.ndarray:
+    return np.exp(activations - activations.max()) / np.exp(activations - activations.max()).sum()
+
+
+def test_the_certain_image_of_a_class_is_the_first_of_which_the_network_is_certain():
+    network = linear_net()
+    network[1].weight.data.mul_(40)
+    preset = Preset(steps=40, learning_rate=MeanChange(mean_change=0.05), shown="certain")
+    layer = outline(network, SHAPE).layer("1")
+    canvas = canvas_of(layer, SHAPE, "full")
+    (found,) = ascend(network, layer, [Job(3, preset)], canvas, mean=MEAN, std=STD, classes=True)
+    look, x = linear(network), start_image("noise", 0, SHAPE[1:], MEAN.numpy())
+    certain = []
+    for _ in range(40):
+        x = np.clip(x, -255 * MEAN.numpy(), 255 - 255 * MEAN.numpy())
+        activations, gradient = look(x / (255 * STD.numpy()), 3)
+        certain.append(probabilities(activations)[3] >= 0.996)
+        slope = gradient / (255 * STD.numpy())
+        x = x + 0.05 / np.abs(slope).mean() * slope
+    assert 0 < found.majority_step < found.best_step
+    assert found.majority_step == certain.index(True)
+    assert found.image is found.first_image
+    (no_class,) = ascend(network, layer, [Job(3, preset)], canvas, mean=MEAN, std=STD)
+    assert no_class.image is no_class.best_image
 
 
 def test_a_direction_of_one_unit_is_that_unit():
