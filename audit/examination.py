@@ -133,7 +133,9 @@ class Examination:
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now."""
         analysis = plan.analysis(name)
-        shown = self.config.data is not None and plan.needs_pictures(self.subject, name, section)
+        shown = analysis.needs_data or (
+            self.config.data is not None and plan.needs_pictures(self.subject, name, section)
+        )
         task = Task(
             model=self.subject.model,
             layer=layer,

@@ -213,7 +213,7 @@ ROBUST = (Jitter(pixels=8.0, share=0.04), Scale(share=0.1), Rotate(degrees=5.0))
 # 100 steps one has been overtaken by a similar one.
 BUILT_IN: dict[str, Preset] = {
     **YOSINSKI,
-    "none": Preset(steps=50, learning_rate=MeanChange(mean_change=2.0), shown="certain"),
+    "none": Preset(steps=200, learning_rate=MeanChange(mean_change=0.5), shown="certain"),
     "l2": Preset(
         steps=100, learning_rate=MeanChange(mean_change=2.0), start="mean", regularizers=(Decay(strength=0.05),)
     ),

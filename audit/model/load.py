@@ -186,7 +186,7 @@ def _labels(section: ModelSection, folder: Path, sketch: Outline) -> tuple[str, 
     if isinstance(section.labels, str):
         labels, of = _lines(folder / section.labels), f"{Path(section.labels).name} has"
     else:
-        labels, of = section.labels, "there are"
+        labels, of = section.labels, "labels has"
     outputs = sketch.layers[-1].units
     if len(labels) != outputs:
         raise SectionError(

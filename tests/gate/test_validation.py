@@ -75,7 +75,7 @@ WRONG = {
         .replace("at_least", "at_most"),
         [
             '10:1: model "demo": no file "nowhere.pth"',
-            '11:1: model "demo": there are 1 labels, but ',
+            '11:1: model "demo": labels has 1 label, but ',
             "14:1: batch = 0.5: needs a whole number above 0",
             '19:18: no layer "relo1" in demo; did you mean "relu1"?',
             '26:1: no key "at_most" in [[checks]] with check = "accuracy"; did you mean "at_least"?',

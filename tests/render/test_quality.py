@@ -66,7 +66,7 @@ def test_what_is_not_known_is_left_out() -> None:
 @pytest.fixture(scope="module")
 def units(report: Report) -> dict[tuple[str, int], UnitSection]:
     page = build(report, for_screen(100))
-    return {(layer.name, unit.unit): unit for layer in page.pictured for unit in layer.units}
+    return {(layer.name, int(unit.chip)): unit for layer in page.pictured for unit in layer.units}
 
 
 def test_every_pictured_unit_has_a_row_per_preset(
