@@ -23,6 +23,7 @@ from audit.ascent.loop import Ground, look_and_step
 from audit.ascent.objective import Reading, activations_at, frozen
 from audit.ascent.presets import BUILT_IN
 from audit.ascent.rows import Job, Rows
+from audit.model.memory import fast_order, in_order
 from audit.model.outline import outline
 from audit.model.precision import exact_arithmetic
 from audit.records import Layer
@@ -81,6 +82,7 @@ def seconds(network: nn.Module, layer: Layer, canvas: Canvas, batch: int) -> flo
     rows = Rows.of([Job(seed % layer.units, PRESET, seed) for seed in range(batch)], layer.units, canvas.size, mean)
     with (
         frozen(network),
+        in_order(network, fast_order(network)),
         exact_arithmetic(),
         torch.no_grad(),
         activations_at(network, Reading(layer, canvas.position)) as activations,
