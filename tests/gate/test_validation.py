@@ -59,7 +59,7 @@ WRONG = {
     "preset": (FAST.replace('["quick"]', '["quickly"]'), ['21:12: no preset "quickly"; did you mean "quick"?']),
     "labels": (
         model(labels=["one", "two"]),
-        ['11:1: model "demo": there are 2 labels, but audit.demo.network:network has 12 outputs'],
+        ['11:1: model "demo": labels has 2 labels, but audit.demo.network:network has 12 outputs'],
     ),
     "variable": (
         model(checkpoint="${DEEPVIS_NOWHERE}/x.pth"),
