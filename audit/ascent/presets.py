@@ -208,8 +208,8 @@ YOSINSKI: dict[str, Preset] = {
 ROBUST = (Jitter(pixels=8.0, share=0.04), Scale(share=0.1), Rotate(degrees=5.0))
 """Small changes that what a unit looks for survives, much as in Olah et al. 2017."""
 
-# "none" and "l2" (after Simonyan et al. 2013) are ours. The way that "none" goes, a mean change of 100 in all, takes 49 of
-# 50 classes of SqueezeNet 1.0 above a probability of 0.996 in steps of 2; smaller steps end nearer to where it is certain.
+# "none" and "l2" (after Simonyan et al. 2013) are ours. The way that "none" goes, a mean change of 100 in all, takes 49
+# of 50 classes of SqueezeNet 1.0 above a probability of 0.996 in steps of 2; smaller steps stop nearer to that.
 BUILT_IN: dict[str, Preset] = {
     **YOSINSKI,
     "none": Preset(steps=200, learning_rate=MeanChange(mean_change=0.5), shown="certain"),
