@@ -111,10 +111,10 @@ def test_without_a_prior_noise_becomes_a_class_of_the_real_squeezenet_beyond_dou
     squeezenet.load_state_dict(torch.load(real / "squeezenet1_0_imagenet.pth", map_location="cpu", weights_only=True))
     mean, std = torch.tensor([123, 117, 104]).view(3, 1, 1) / 255, torch.full((3, 1, 1), 1 / 255)
     layers = outline(squeezenet, (3, 227, 227))
-    layer, tabby = layers.layer("classifier.3"), 281
+    layer, flamingo = layers.layer("classifier.3"), 130
     canvas = canvas_of(layer, layers.input_shape)
-    job, how = Job(tabby, BUILT_IN["none"]), {"classes": True, "first_gradient": FIRST_GRADIENT}
+    job, how = Job(flamingo, BUILT_IN["none"]), {"classes": True, "first_gradient": FIRST_GRADIENT}
     (found,) = ascend(squeezenet, layer, [job], canvas, mean=mean, std=std, **how)
     with torch.no_grad():
-        probability = squeezenet(torch.from_numpy(found.image)[None] / (255 * std)).softmax(1)[0, tabby]
+        probability = squeezenet(torch.from_numpy(found.image)[None] / (255 * std)).softmax(1)[0, flamingo]
     assert probability > 0.995
