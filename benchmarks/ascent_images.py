@@ -21,7 +21,7 @@ import torch
 from ascent_steps import Row
 from torch import nn
 
-from audit.ascent.canvas import Mode, canvas_of
+from audit.ascent.canvas import Mode, canvas_of, proven
 from audit.ascent.loop import ascend, default_batch
 from audit.ascent.presets import BUILT_IN
 from audit.ascent.rows import Job
@@ -89,8 +89,8 @@ def ours(network: nn.Module, place: Place, measurement: Measurement) -> float:
     Units are counted up, then seeds; a start without a gradient, as the warm-up finds, is left out.
     """
     layer = outline(network, SHAPE).layer(place.layer)
-    canvas = canvas_of(layer, SHAPE, place.canvas)
     mean, std = (torch.tensor(values, device=measurement.device).view(3, 1, 1) for values in (MEAN, STD))
+    canvas = proven(canvas_of(layer, SHAPE, place.canvas), network, layer, SHAPE, std)
     size, preset = default_batch(canvas.size, measurement.device), BUILT_IN["yosinski-3"]
 
     def climbed(jobs: Sequence[Job], steps: int) -> list[Job]:

@@ -22,6 +22,7 @@ from audit.ascent.rows import Direction, Images, Job, Optimized, Rows, group
 from audit.ascent.transforms import transformed
 from audit.errors import AuditError
 from audit.events import Listener, Silence, work
+from audit.model.allocator import kept_memory
 from audit.model.leaky import leaky
 from audit.model.memory import fast_order, in_order
 from audit.model.precision import exact_arithmetic, precision
@@ -62,6 +63,7 @@ def ascend(
     _check(layer, jobs, units)
     size = most = batch or min(default_batch(canvas.size, mean.device), max(len(jobs), 1))
     grams = [Reading(layer, "gram")] if any(job.preset.diversity for job in jobs) else []
+    seen_by_unit = None if others or grams else canvas.seen  # the others are read elsewhere
     presets = list(dict.fromkeys(job.preset for job in jobs))
     waiting = sorted(range(len(jobs)), key=lambda job: (-jobs[job].preset.steps, presets.index(jobs[job].preset)))
     done: dict[int, Optimized] = {}
@@ -71,8 +73,11 @@ def ascend(
         frozen(network),
         in_order(network, fast_order(network)),
         exact_arithmetic(),
+        kept_memory(),
         torch.no_grad(),
-        activations_at(network, Reading(layer, canvas.position), *others, *grams) as activations,
+        activations_at(
+            network, Reading(layer, canvas.position), *others, *grams, seen_by_unit=seen_by_unit
+        ) as activations,
     ):
         exact = torch.promote_types(precision(network), torch.float32)  # of half a precision only the network makes use
         statistics = mean.to(exact), std.to(exact)

@@ -7,7 +7,7 @@ also repel each other, so that they show different sides of a unit (Olah et al. 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audit.ascent.borderless import Borderless, Box
 from audit.ascent.first_convolution import FastFirstConvolution
 from audit.model.hooks import Observer
 from audit.model.outline import maps
@@ -40,8 +41,11 @@ class Reading:
     layer: Layer
     where: Where
 
-    def of(self, output: Tensor) -> Float[Tensor, "image number"]:
-        """From the layer's raw output; a copy, so that a later in-place ReLU does not reach it."""
+    def of(self, output: Tensor, first: tuple[int, int] = (0, 0)) -> Float[Tensor, "image number"]:
+        """From the layer's raw output; a copy, so that a later in-place ReLU does not reach it.
+
+        `first` is the position with which a map begins of which only a part was computed.
+        """
         values = maps(output, self.layer.layout)
         match self.where:
             case "mean":
@@ -52,29 +56,35 @@ class Reading:
                 flat = values.flatten(2).to(torch.promote_types(values.dtype, torch.float32), copy=True)
                 return (flat @ flat.mT / flat.shape[2]).flatten(1)
             case (y, x):
-                return values[:, :, y, x].clone()
+                return values[:, :, y - first[0], x - first[1]].clone()
 
 
 @contextmanager
-def activations_at(network: nn.Module, *readings: Reading) -> Iterator[Activations]:
+def activations_at(network: nn.Module, *readings: Reading, seen_by_unit: Box | None = None) -> Iterator[Activations]:
     """The network as a function: its input -> the numbers of all readings, one reading's units after another's.
 
     The forward pass ends at the last of the layers. A rectifier is seen before it rectifies, so that a unit that is off
-    still has a gradient (the paper's toolbox starts its gradient there too).
+    still has a gradient (the paper's toolbox starts its gradient there too). `seen_by_unit` is the part of the input
+    that a single reading at one position depends on: only what lies between the two is computed then (`Borderless`).
     """
     seen: dict[int, Tensor] = {}
-    own, fast = precision(network), FastFirstConvolution()
+    own, fast, borderless = precision(network), FastFirstConvolution(), Borderless()
 
     def visit(name: str, output: Tensor) -> None:
-        seen.update({at: reading.of(output) for at, reading in enumerate(readings) if reading.layer.name == name})
+        first = (0, 0) if seen_by_unit is None else borderless.end(output)
+        seen.update(
+            {at: reading.of(output, first) for at, reading in enumerate(readings) if reading.layer.name == name}
+        )
 
     names = {reading.layer.name for reading in readings}
     rectified = any(reading.layer.rectifier for reading in readings)
     with Observer(network, names, visit, before_rectifier=rectified) as observer:
 
         def activations(shown: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image unit"]:
-            with fast:  # around the observer, which sees a function first and then passes it on
-                observer.run(shown.to(own))
+            numbers = shown.to(own)
+            # around the observer, which sees a function first and then passes it on
+            with fast, nullcontext() if seen_by_unit is None else borderless:
+                observer.run(numbers if seen_by_unit is None else borderless.begin(numbers, seen_by_unit))
             return torch.cat([seen.pop(at) for at in range(len(readings))], 1).to(shown.dtype)
 
         yield activations

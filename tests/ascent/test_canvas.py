@@ -1,5 +1,6 @@
 """On its canvas a unit is exactly what it is on the whole input."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,7 @@ def test_a_right_canvas_is_kept(name):
     layer = outline(network, shape).layers[2]
     canvas = canvas_of(layer, shape)
     assert canvas.mode == "field"
-    assert proven(canvas, network.float(), layer, shape, torch.ones(3, 1, 1)) is canvas
+    assert proven(canvas, network.float(), layer, shape, torch.ones(3, 1, 1)) == replace(canvas, borderless=True)
 
 
 def test_a_network_that_gives_no_numbers_does_not_prove_its_canvas():
@@ -209,4 +210,4 @@ def test_the_canvases_of_the_real_squeezenet_are_proven(real: Path):
     std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
     for name in ("features.1", "features.3.expand3x3", "features.5"):
         canvas = canvas_of(layers.layer(name), layers.input_shape)
-        assert proven(canvas, network, layers.layer(name), layers.input_shape, std) is canvas
+        assert proven(canvas, network, layers.layer(name), layers.input_shape, std) == replace(canvas, borderless=True)

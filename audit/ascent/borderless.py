@@ -1,0 +1,155 @@
+"""A forward pass on the receptive field of a unit -> the same one without the positions that the unit does not see.
+
+A convolution pads its map, and so has outputs that see the border. On a picture that is no larger than a unit's field
+the unit sees none of these: it is enough to convolve without padding ("valid" convolutions), and maps shrink layer by
+layer to the one position that is read. Where two branches meet, the larger map is cut to what both have.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from audit.ascent.first_convolution import pair
+from audit.model.hooks import ACTIVATIONS, JOINS
+from audit.model.operators import Functions, tensors
+
+Pair = tuple[int, int]  # y, x
+Box = tuple[int, int, int, int]  # top, left, bottom, right, end exclusive
+
+ELEMENTWISE = ACTIVATIONS - {"softmax", "softmin", "log_softmax", "glu"} | {
+    *("batch_norm", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"),
+    *("clone", "contiguous", "to", "neg", "abs", "exp", "sqrt", "square", "pow", "clamp"),
+}
+ARITHMETIC = {
+    *("add", "iadd", "radd", "sub", "isub", "rsub", "mul", "imul", "rmul", "div", "truediv", "itruediv", "rtruediv"),
+}
+POOLS = {"max_pool2d", "avg_pool2d"}
+MEANS = ("ceil_mode", "count_include_pad", "divisor_override")
+"""What comes behind the padding of an average pool."""
+
+
+class NotFollowedError(Exception):
+    """A function of which it is not known what its result has to do with the positions that it was given."""
+
+
+class Borderless(Functions):
+    """Inside, what is computed from a picture that `begin` was given is computed without borders.
+
+    Every function that is not known raises NotFollowedError, so that nothing is wrong silently. Shapes may be asked
+    for: whether what a network makes of them is right has to be tried (`audit.ascent.canvas.proven`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self._computed)
+        self._first = WeakTensorKeyDictionary()
+
+    def begin(self, picture: Tensor, box: Box) -> Tensor:
+        """The part of the picture that is looked at."""
+        return self._at(cut(picture, box), (box[0], box[1]))
+
+    def end(self, output: Tensor) -> Pair:
+        """Which position of the whole map is the first one of `output`; from here on functions are as usual."""
+        if output not in self._first:
+            raise NotFollowedError("the layer was made by a function that is not known")
+        first: Pair = self._first[output]
+        self._first.clear()
+        return first
+
+    def _computed(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        followed = [value for value in tensors([args, kwargs]) if value in self._first]
+        if not followed:
+            return function(*args, **kwargs)
+        title = getattr(function, "__name__", "").strip("_")
+        if function is functional.conv2d:
+            return self._convolved(*args, **kwargs)
+        for titles, computed in ((POOLS, self._pooled), (JOINS, self._joined), (ARITHMETIC, self._combined)):
+            if title in titles:
+                return computed(function, *args, **kwargs)
+        result = function(*args, **kwargs)
+        if title in ELEMENTWISE:
+            return self._at(result, self._first[followed[0]])
+        if any(True for _ in tensors(result)):
+            raise NotFollowedError(title)
+        return result
+
+    def _convolved(  # noqa: PLR0917 - as conv2d takes them
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | Sequence[int] = 1,
+        padding: str | int | Sequence[int] = 0,
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        if isinstance(padding, str):
+            raise NotFollowedError(f"conv2d with padding {padding}")
+        seen, first = self._inside(input, pair(stride), pair(padding))
+        return self._at(functional.conv2d(seen, weight, bias, stride, 0, dilation, groups), first)
+
+    def _pooled(
+        self,
+        pool: Callable[..., Tensor],
+        input: Tensor,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        padding: int | Sequence[int] = 0,
+        *others: Any,
+        **named: Any,
+    ) -> Tensor:
+        """Maximum or mean; a window that `ceil_mode` adds sees the border."""
+        names = ("dilation", "ceil_mode", "return_indices") if pool.__name__ == "max_pool2d" else MEANS
+        options = {**dict(zip(names, others, strict=False)), **named, "ceil_mode": False}
+        step = stride or kernel_size
+        seen, first = self._inside(input, pair(step), pair(padding))
+        return self._at(pool(seen, kernel_size, step, 0, **options), first)
+
+    def _joined(self, join: Callable[..., Tensor], tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+        if dim not in (1, -3):
+            raise NotFollowedError(f"{join.__name__} along axis {dim}")
+        aligned, first = self._aligned(tensors)
+        return self._at(join(aligned, dim), first)
+
+    def _combined(self, function: Callable[..., Tensor], *values: Any, **named: Any) -> Tensor:
+        """Arithmetic of maps with maps, numbers, and one number per unit."""
+        maps = [at for at, value in enumerate(values) if isinstance(value, Tensor) and self._is_map(value)]
+        aligned, first = self._aligned([values[at] for at in maps])
+        there = dict(zip(maps, aligned, strict=True))
+        return self._at(function(*(there.get(at, value) for at, value in enumerate(values)), **named), first)
+
+    def _inside(self, value: Tensor, stride: Pair, padding: Pair) -> tuple[Tensor, Pair]:
+        """The map from where the first window begins that sees no border, and the position of that window."""
+        begins = self._first[value]
+        first = [-(-(begin + pad) // step) for begin, pad, step in zip(begins, padding, stride, strict=True)]
+        top, left = (
+            at * step - pad - begin for at, step, pad, begin in zip(first, stride, padding, begins, strict=True)
+        )
+        return cut(value, (top, left, *value.shape[2:])), (first[0], first[1])
+
+    def _aligned(self, maps: Sequence[Tensor]) -> tuple[list[Tensor], Pair]:
+        """What all of the maps have, of each, and its first position."""
+        if not all(value in self._first for value in maps):
+            raise NotFollowedError("a map that was not made of the picture")
+        begins = [self._first[value] for value in maps]
+        top, left = (max(begin[axis] for begin in begins) for axis in (0, 1))
+        ends = [(y + value.shape[2], x + value.shape[3]) for value, (y, x) in zip(maps, begins, strict=True)]
+        bottom, right = (min(end[axis] for end in ends) for axis in (0, 1))
+        boxes = [(top - y, left - x, bottom - y, right - x) for y, x in begins]
+        return [cut(value, box) for value, box in zip(maps, boxes, strict=True)], (top, left)
+
+    def _is_map(self, value: Tensor) -> bool:
+        return value in self._first or value.shape[-2:].numel() > 1
+
+    def _at(self, value: Tensor, first: Pair) -> Tensor:
+        self._first[value] = first
+        return value
+
+
+def cut(value: Tensor, box: Box) -> Tensor:
+    """The part of each map in the box; a slice's gradient would come in another memory order than the map's."""
+    (top, left, bottom, right), (height, width) = box, value.shape[2:]
+    margins = left, width - right, top, height - bottom
+    return functional.pad(value, [-margin for margin in margins]) if any(margins) else value
