@@ -102,6 +102,11 @@ class Outline:
         last = self.layers[-1]
         return layer.name in (last.name, last.same_as) and last.map_size == (1, 1)
 
+    def has_classes(self, layer: Layer) -> bool:
+        """Whether the layer's units are the classes, one by one, maybe on a map: behind it nothing has weights."""
+        later = [other for other in self.layers[self.layers.index(layer) + 1 :] if other.same_as is None]
+        return all(other.units == layer.units and not other.parameters for other in later)
+
     @property
     def first_convolution(self) -> Layer | None:
         """The first convolution that is executed."""

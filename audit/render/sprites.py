@@ -61,6 +61,11 @@ def for_print(tiles: UInt8[np.ndarray, "tile y x 3"], groups: int) -> Embedded:
     return _embedded(_montage(sized, groups, gap=max(2, max(sized.shape[1:3]) // 28)), lossless=False)
 
 
+def true_size(tiles: UInt8[np.ndarray, "tile y x 3"]) -> Embedded:
+    """A montage in which every pixel of a tile is one, with gaps of one; PNG if the tiles are small."""
+    return _embedded(_montage(tiles, 1, gap=1), lossless=max(tiles.shape[1:3]) <= LOSSLESS_SIDE)
+
+
 def _resized(tiles: UInt8[np.ndarray, "tile y x 3"], side: int) -> UInt8[np.ndarray, "tile height width 3"]:
     """Tiles whose longer side is at most `side` pixels."""
     height, width = tiles.shape[1:3]

@@ -153,7 +153,7 @@ def _shown(outcome: Outcome, unit: int, what: str) -> str:
 def _named(place: Place, unit: int) -> str:
     """`conv2, unit 3`, of an output also its label."""
     model = place.model
-    label = f": {model.labels[unit]}" if model.labels and place.layer == model.outline.layers[-1] else ""
+    label = f": {model.labels[unit]}" if model.labels and model.outline.has_classes(place.layer) else ""
     return f"{place.layer.name}, unit {unit}{label}"
 
 

@@ -40,9 +40,31 @@ def test_every_panel_is_one_picture_and_dead_units_say_so(printed: pymupdf.Docum
     panels = [captions for pictures in report.pictures for captions in pictures.captions]
     dead = sum(captions[0].startswith("nothing to show") for captions in panels)
     pictures = {image[0] for page in printed for image in page.get_images()}
-    assert len(pictures) == len(panels) - dead
+    assert len(pictures) == len(panels) - dead + 6  # those of the figure of all layers
     assert text(printed).count("nothing to show: dead unit") == dead == 6
-    assert {page.parent.extract_image(image[0])["ext"] for page in printed for image in page.get_images()} == {"jpeg"}
+
+
+def test_the_figure_of_all_layers_is_drawn_to_one_scale(printed: pymupdf.Document, report: Report) -> None:
+    (page,) = [page for page in printed if "at true size" in page.get_text() and page.get_image_info()]
+    drawn = page.get_image_info()
+    scales = [(info["bbox"][2] - info["bbox"][0]) / info["width"] for info in drawn]
+    assert len(drawn) == 6
+    assert max(scales) == pytest.approx(min(scales), rel=0.02)
+    assert min(info["width"] for info in drawn) == 2 * 9 + 1
+    assert max(info["width"] for info in drawn) == 2 * 73 + 1
+
+
+def test_a_class_has_a_page_of_its_own(printed: pymupdf.Document, report: Report) -> None:
+    pages = [page.get_text() for page in printed]
+    first, second = (
+        next(text for text in pages[2:] if f"unit {unit} {name}" in text) for unit, name in classes(report)
+    )
+    assert first != second
+    assert all("pictures of the class" in text and "else mostly taken for" in text for text in (first, second))
+
+
+def classes(report: Report) -> list[tuple[int, str]]:
+    return list(enumerate(report.labels[:2]))
 
 
 def test_a_unit_stands_on_one_page(printed: pymupdf.Document) -> None:

@@ -10,6 +10,7 @@ from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
 from audit.render.pages.sections import Section
+from audit.render.pages.true_size import TrueSize, figure_of
 from audit.render.pages.units import PicturedLayer, pictured
 from audit.render.pages.verdicts import ICONS, ORDER, Count, ItemRow, counts, headline, item
 from audit.render.pages.weights import weights_section
@@ -34,6 +35,7 @@ class ReportPage:
     charts: tuple[Chart, ...]
     layers: tuple[LayerRow, ...]
     paper: Paper | None
+    true_size: TrueSize | None
     pictured: tuple[PicturedLayer, ...]
     weights: Section | None
     tables: tuple[UnitTable, ...]
@@ -61,6 +63,7 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         charts=of_layers.draw(report),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),
+        true_size=figure_of(report),
         pictured=tuple(pictured(report, columns, embed, whole)),
         weights=weights_section(report),
         tables=tuple(tables(report, columns)),

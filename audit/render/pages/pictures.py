@@ -37,7 +37,7 @@ DAMAGED = 100
 def pictures_section(report: Report) -> Section | None:
     """The section; None if none of its tables was made."""
     tables = {table.name: table for table in report.tables if table.rows}
-    answers = _labelled(tables.get("predictions"))
+    answers = labelled(tables.get("predictions"))
     return section(
         "pictures",
         "pictures",
@@ -58,7 +58,7 @@ def pictures_section(report: Report) -> Section | None:
     )
 
 
-def _labelled(predictions: Table | None) -> Answers | None:
+def labelled(predictions: Table | None) -> Answers | None:
     """The answers to pictures with a label; None if there is none."""
     if predictions is None or not set(Answers.__dataclass_fields__) <= predictions.columns.keys():
         return None

@@ -1,13 +1,14 @@
 """Pictures of units -> sections of a page, with their captions and numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from audit.records import Layer, Pictures, Report, Verdict
 from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
+from audit.render.pages.classes import class_facts
 from audit.render.pages.columns import COLUMNS, Columns, cell
 from audit.render.pages.layers import Fact
 from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
@@ -74,7 +75,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class UnitSection:
-    """A pictured unit, or a direction under its name; `numbers` are those of its optimized images."""
+    """A pictured unit, or a direction under its name; `numbers` are those of its optimized images.
+
+    A class has a page of its own on paper.
+    """
 
     anchor: str
     href: str
@@ -85,6 +89,7 @@ class UnitSection:
     panels: tuple[Panel, ...]
     numbers: Grid | None
     void: bool
+    is_class: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class PicturedLayer:
 def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole: bool) -> Iterator[PicturedLayer]:
     """The layers with pictures, in the order of execution."""
     rank = {kind: index for index, kind in enumerate(KINDS)}
-    measured = summaries(report.tables)
+    measured, of_class = summaries(report.tables), class_facts(report)
     kinds = sorted({pictures.kind for pictures in report.pictures}, key=lambda kind: (rank.get(kind, len(rank)), kind))
     for layer in report.outline.layers:
         mine = {pictures.kind: pictures for pictures in report.pictures if pictures.layer == layer.name}
@@ -120,7 +125,8 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             continue
         units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
         failed = {v.item.task: v for v in report.verdicts if v.item.layer == layer.name and v.outcome != "passed"}
-        labels = report.labels if layer == report.outline.layers[-1] and len(report.labels) == layer.units else ()
+        is_class = report.outline.has_classes(layer)
+        labels = report.labels if is_class and len(report.labels) == layer.units else ()
         rows = {unit: measured.get((layer.name, unit), []) for unit in units}
         of_units = [(kind, mine.get(kind)) for kind in kinds if kind != "directions"]
         panels = _Panels(layer.name, of_units, failed, rows, embed, whole)
@@ -140,7 +146,11 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             ),
             distribution=_distribution(report, layer, units),
             units=(
-                *(_unit(layer, unit, labels, columns.get(layer.name, {}), panels) for unit in units),
+                *(
+                    _class_page(section, of_class.get(unit, ())) if is_class else section
+                    for unit in units
+                    for section in [_unit(layer, unit, labels, columns.get(layer.name, {}), panels)]
+                ),
                 *_directions(layer, mine.get("directions"), panels),
             ),
         )
@@ -183,6 +193,11 @@ def _unit(
         numbers=grid_of(panels.rows[unit]),
         void=all(panel.status or all(block.image is None for block in panel.blocks) for panel in shown),
     )
+
+
+def _class_page(section: UnitSection, facts: Sequence[Fact]) -> UnitSection:
+    """What became of the class's pictures comes before what its unit did on all pictures."""
+    return replace(section, facts=(*facts, *section.facts), is_class=True)
 
 
 def _directions(layer: Layer, pictures: Pictures | None, panels: "_Panels") -> Iterator[UnitSection]:
