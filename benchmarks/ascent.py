@@ -2,6 +2,7 @@
 
     python benchmarks/ascent.py [--lucent PYTHON] [--torch-dreams PYTHON] [--device cpu] [--threads 2] [--json FILE]
                                 [--batch 16] [--pairs 9] [--steps 8] [--turns 5] [--peer-batches 1 4 16]
+                                [--places early middle last]
 
 `step/ratio` is a step on the whole input over its bare forward and backward pass (`ascent_steps.py`); `early/speedup`,
 `middle/speedup` and `last/speedup` are our images a second over those of the best peer (`ascent_images.py`). Each peer
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from ascent_images import PEERS, Measurement, compared
+from ascent_images import PEERS, PLACES, Measurement, compared
 from ascent_steps import Row, steps
 from rich.console import Console
 from rich.table import Table
@@ -36,7 +37,8 @@ def main() -> None:
     batches = tuple(options.peer_batches)
     measurement = Measurement(options.steps, options.turns, options.threads, batches, device, weights)
     rows = steps(network, options.batch, options.pairs, device)
-    rows += compared(network, measurement, {peer: getattr(options, peer.replace("-", "_")) for peer in PEERS})
+    places = [place for place in PLACES if place.name in options.places]
+    rows += compared(network, measurement, places, {peer: getattr(options, peer.replace("-", "_")) for peer in PEERS})
     show(rows, f"SqueezeNet 1.0, {weights.name if weights else 'random weights'}, {device}, {options.threads} threads")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
@@ -54,6 +56,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--peer-batches", type=int, nargs="+", default=[1, 4, 16], help="images of a peer's call; its best counts"
     )
+    names = [place.name for place in PLACES]
+    parser.add_argument("--places", nargs="+", choices=names, default=names, help="where images are made")
     for peer in PEERS:
         parser.add_argument(f"--{peer}", metavar="PYTHON", help=f"an interpreter that has {peer}")
     return parser.parse_args()

@@ -62,11 +62,13 @@ class Measurement:
     weights: Path | None
 
 
-def compared(network: nn.Module, measurement: Measurement, pythons: Mapping[str, str | None]) -> list[Row]:
-    """The rows of every place; `pythons` are the peers' interpreters, None where a peer is not run."""
+def compared(
+    network: nn.Module, measurement: Measurement, places: Sequence[Place], pythons: Mapping[str, str | None]
+) -> list[Row]:
+    """The rows of the places; `pythons` are the peers' interpreters, None where a peer is not run."""
     run = {peer: python for peer, python in pythons.items() if python is not None}
     missing = [peer for peer in pythons if peer not in run]
-    return [row for place in PLACES for row in rows_of(place, turns(network, place, measurement, run), missing)]
+    return [row for place in places for row in rows_of(place, turns(network, place, measurement, run), missing)]
 
 
 Turn = Mapping[str, float]  # "ours", or a peer and its way of working -> images a second

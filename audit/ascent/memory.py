@@ -46,7 +46,10 @@ def fitting(most: int, look: Callable[[int], Rows], device: torch.device) -> int
     if most == 1 or room is None:
         return most
     try:
-        each = needed(look)
+        one = needed(look, 1)
+        if most * one <= SHARE * room:
+            return most
+        each = needed(look, 2) - one  # weights, which a batch of any size keeps once, do not count
     except (RuntimeError, MemoryError) as error:
         if not is_shortage(error):
             raise
@@ -56,10 +59,19 @@ def fitting(most: int, look: Callable[[int], Rows], device: torch.device) -> int
     return most
 
 
-def needed(look: Callable[[int], Rows]) -> float:
-    """Bytes of one more image in a batch, from a look at one and at two: weights, which both keep, do not count."""
-    one, two = _held(look, 1), _held(look, 2)
-    return two - one
+def needed(look: Callable[[int], Rows], count: int) -> float:
+    """Bytes that a step with so many images needs, from what a look at them keeps: weights, maps and rows."""
+    saved: dict[int, int] = {}
+
+    def keep(value: Tensor) -> Tensor:
+        storage = value.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return value
+
+    with saved_tensors_hooks(keep, lambda value: value):
+        rows = look(count)
+    state: int = sum(getattr(rows, field.name).nbytes for field in fields(rows))
+    return PASSING * sum(saved.values()) + STATES * state
 
 
 def is_shortage(error: BaseException) -> bool:
@@ -83,20 +95,6 @@ def free(device: torch.device, root: Path = Path("/")) -> int | None:
     available = _numbers(root / "proc/meminfo").get("MemAvailable")
     left = list(_left(root)) + ([] if available is None else [1024 * available])
     return min(left, default=None)
-
-
-def _held(look: Callable[[int], Rows], count: int) -> float:
-    saved: dict[int, int] = {}
-
-    def keep(value: Tensor) -> Tensor:
-        storage = value.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
-        return value
-
-    with saved_tensors_hooks(keep, lambda value: value):
-        rows = look(count)
-    state: int = sum(getattr(rows, field.name).nbytes for field in fields(rows))
-    return PASSING * sum(saved.values()) + STATES * state
 
 
 def _left(root: Path) -> Iterator[int]:

@@ -157,7 +157,7 @@ def test_an_interrupted_search_goes_on_where_it_stopped(write: Callable[[str], P
     (tmp_path / "forwards.txt").unlink()
     assert run(*asked).exit_code == 0
     shown = sum(map(int, (tmp_path / "forwards.txt").read_text().split()))
-    measuring = 1 + 2  # images, once per setting: what they need of memory
+    measuring = 1  # image, once per setting: whether a batch fits into memory
     assert shown == (4 - len(kept)) * (32 * 8 * 2 + measuring)
     assert len(rows(tmp_path / "reports" / "demo" / "search")) == 4
 
