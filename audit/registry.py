@@ -45,6 +45,8 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "directions": "audit.analyses.directions:Directions",
         "max-patches": "audit.analyses.max_patches:MaxPatches",
         "deconv": "audit.analyses.deconv:Deconv",
+        "guided": "audit.analyses.guided:Guided",
+        "gradient": "audit.analyses.gradient:Gradient",
         "filters": "audit.analyses.filters:Filters",
     },
     "regularizer": {

@@ -231,6 +231,15 @@ class LayerSection(Section):
         "unit",
         description="Optimize the unit at one position, or its mean over the map of the whole input.",
     )
+    origin: Literal["position", "map"] = Field(
+        "position",
+        description="Where deconv, guided and gradient begin: at the unit's strongest position, or on its whole map.",
+    )
+    view: Literal["raw", "gray", "norm", "norm-blur", "max"] = Field(
+        "raw",
+        description="How deconv, guided and gradient are shown: as they are, mean, norm, blurred norm or largest "
+        "magnitude over the channels.",
+    )
     directions: Annotated[str, Field(pattern=r"^random:[1-9][0-9]*$")] | tuple[DirectionSection, ...] = Field(
         "random:4", description='What the analysis "directions" excites: "random:4", or a list of them.'
     )

@@ -9,15 +9,23 @@ from torch import Tensor
 
 from audit.model.operators import Operators
 
+BOUNDED = {"threshold_backward", "hardtanh_backward"}
+RECTIFIERS = {
+    *("leaky_relu_backward", "_prelu_kernel_backward", "elu_backward", "softplus_backward", "silu_backward"),
+    *("gelu_backward", "mish_backward", "hardswish_backward"),
+}
+"""Operators of backward passes."""
+
 Backward = Callable[[Tensor, Tensor], Tensor]  # the gradient as it arrives, the gradient as autograd would pass it on
 
 
 class Rule(Operators):  # type: ignore[no-untyped-call]
-    """What every ReLU's backward pass is replaced by; `replaced` counts how often, 0: no ReLU was met.
+    """What every rectifier's backward pass is replaced by; `replaced` counts how often, 0: none was met.
 
     Works on the operators of the backward pass, so a ReLU may be a module, functional, in place or used many times.
-    Replaced are ReLU and ReLU6 (whose upper bound is ignored as its lower one: for the deconvnet both are the same
-    rectifier). Other activations, LeakyReLU and max pooling (switches) among them, keep their own backward pass.
+    Rectifiers are ReLU, ReLU6 (whose upper bound is ignored as its lower one) and what stands in their place in later
+    networks, off on one side and on on the other: leaky and parametric ReLUs, ELU and its kin, softplus, SiLU, GELU,
+    Mish, Hardswish. Sigmoid and tanh, which are gates, and max pooling (switches) keep their own backward pass.
     """
 
     def __init__(self, backward: Backward):
@@ -30,21 +38,37 @@ class Rule(Operators):  # type: ignore[no-untyped-call]
         if not _of_a_rectifier(operator, args):
             return result
         self.replaced += 1
+        if isinstance(result, tuple):  # of a parametric ReLU, whose slope has a gradient too
+            return self._backward(args[0], result[0]), *result[1:]
         return self._backward(args[0], result)
 
 
 @contextmanager
 def deconvnet() -> Iterator[Rule]:
-    """ReLU passes on max(gradient, 0) wherever it is, whatever its input was (Zeiler and Fergus 2014, section 2.1)."""
+    """A rectifier passes on max(gradient, 0), whatever its input was (Zeiler and Fergus 2014, section 2.1)."""
     with _replaced_by(lambda gradient, _: gradient.clamp(min=0)) as rule:
         yield rule
 
 
 @contextmanager
 def guided() -> Iterator[Rule]:
-    """ReLU passes on max(gradient, 0) where its input was above zero (Springenberg et al. 2015, section 3.4)."""
-    with _replaced_by(lambda _, passed: passed.clamp(min=0)) as rule:
+    """ReLU passes on max(gradient, 0) where its input was above zero (Springenberg et al. 2015, section 3.4).
+
+    A smooth rectifier passes on its own gradient where that is above zero, and what arrives is.
+    """
+    with _replaced_by(_guided) as rule:
         yield rule
+
+
+@contextmanager
+def plain() -> Iterator[Rule]:
+    """Every rectifier passes on what autograd says; `replaced` counts them all the same."""
+    with _replaced_by(lambda _, passed: passed) as rule:
+        yield rule
+
+
+def _guided(gradient: Tensor, passed: Tensor) -> Tensor:
+    return torch.where(gradient < 0, 0, passed).clamp(min=0)
 
 
 @contextmanager
@@ -55,6 +79,6 @@ def _replaced_by(backward: Backward) -> Iterator[Rule]:
 
 
 def _of_a_rectifier(operator: Any, args: tuple[Any, ...]) -> bool:
-    """Both operators are called with the gradient, what was rectified, and the lower bound."""
-    rectifiers = (torch.ops.aten.threshold_backward.default, torch.ops.aten.hardtanh_backward.default)
-    return operator in rectifiers and bool(args[2] == 0)
+    """All are called with the gradient first; a threshold and a hardtanh with what was cut, and where."""
+    name = operator.overloadpacket.__name__
+    return name in RECTIFIERS or (name in BOUNDED and bool(args[2] == 0))

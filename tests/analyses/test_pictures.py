@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from audit import events
-from audit.analyses.deconv import deconvolve
+from audit.analyses.backward import passed_back, viewed
 from audit.analyses.task import Task
 from audit.ascent.canvas import canvas_of
 from audit.ascent.loop import ascend
@@ -21,6 +21,7 @@ from audit.ascent.rows import Job
 from audit.ascent.start import start_image
 from audit.config import DataSection, LayerSection, ModelSection
 from audit.data.images import open_images
+from audit.model import rules
 from audit.model.load import Model
 from audit.model.outline import outline
 from audit.records import Pictures, Scalars, TopK
@@ -147,14 +148,29 @@ def forward(network: Planted, image: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def deconvnet(network: Planted, image: np.ndarray, unit: int, y: int, x: int) -> np.ndarray:
-    """Of a unit of the second convolution: transposed convolution, switches, max(g, 0), transposed convolution."""
+    """Of a unit of the second convolution at one position."""
+    return passed_back_by_hand(network, image, unit, {(y, x): 1.0}, "deconv")
+
+
+PASSES = {
+    "deconv": lambda arriving, _: max(arriving, 0),
+    "guided": lambda arriving, value: max(arriving, 0) if value > 0 else 0,
+    "gradient": lambda arriving, value: arriving if value > 0 else 0,
+}
+
+
+def passed_back_by_hand(
+    network: Planted, image: np.ndarray, unit: int, begins: dict[tuple[int, int], float], way: str
+) -> np.ndarray:
+    """Of a unit of the second convolution: transposed convolution, switches, the ReLU's way, transposed convolution."""
     first, second = network.conv1.weight.double().numpy(), network.conv2.weight.double().numpy()
     maps, pooled = forward(network, image)
     arrived = np.zeros_like(pooled)
-    for channel, down, right in np.ndindex(second.shape[1:]):
-        a, b = y + down - 1, x + right - 1
-        if 0 <= a < pooled.shape[1] and 0 <= b < pooled.shape[2]:
-            arrived[channel, a, b] += second[unit, channel, down, right]
+    for (y, x), size in begins.items():
+        for channel, down, right in np.ndindex(second.shape[1:]):
+            a, b = y + down - 1, x + right - 1
+            if 0 <= a < pooled.shape[1] and 0 <= b < pooled.shape[2]:
+                arrived[channel, a, b] += size * second[unit, channel, down, right]
     back = np.zeros_like(maps)
     for channel, a, b in np.ndindex(pooled.shape):
         window = maps[channel, 2 * a : 2 * a + 2, 2 * b : 2 * b + 2]
@@ -162,7 +178,7 @@ def deconvnet(network: Planted, image: np.ndarray, unit: int, y: int, x: int) ->
         back[channel, 2 * a + down, 2 * b + right] = arrived[channel, a, b]
     padded = np.zeros((image.shape[0], image.shape[1] + 4, image.shape[2] + 4))
     for channel, a, b in np.ndindex(back.shape):
-        padded[:, a : a + 5, b : b + 5] += max(back[channel, a, b], 0) * first[channel]
+        padded[:, a : a + 5, b : b + 5] += PASSES[way](back[channel, a, b], maps[channel, a, b]) * first[channel]
     return padded[:, 2:-2, 2:-2]
 
 
@@ -261,7 +277,10 @@ def test_a_layer_that_sees_everything_shows_whole_pictures(tmp_path: Path) -> No
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("weights", ["planted", "random"])
 @pytest.mark.parametrize("name", ["conv2", "relu"])
-def test_a_deconvnet_is_that_of_a_plain_loop(shape: tuple[int, int, int], weights: str, name: str) -> None:
+@pytest.mark.parametrize("way", PASSES)
+def test_what_is_passed_back_is_that_of_a_plain_loop(
+    shape: tuple[int, int, int], weights: str, name: str, way: str
+) -> None:
     given = model(shape)
     network = given.network
     assert isinstance(network, Planted)
@@ -274,12 +293,23 @@ def test_a_deconvnet_is_that_of_a_plain_loop(shape: tuple[int, int, int], weight
     layer = given.outline.layer(name)
     bottom, right = layer.map_size
     places, units = [(0, 0), (bottom - 1, right - 1), (3, 4), (5, 2)], [0, 0, 1, 0]
-    found, replaced = deconvolve(given, layer, pixels, units, places)
+    rule = {"deconv": rules.deconvnet, "guided": rules.guided, "gradient": rules.plain}[way]
+    found, replaced = passed_back(given, layer, pixels, units, places, rule=rule)
     assert replaced == 1
     for image, unit, (y, x), picture in zip(pixels, units, places, found, strict=True):
-        expected = deconvnet(network, image.double().numpy() - 0.5, unit, y, x)
+        expected = passed_back_by_hand(network, image.double().numpy() - 0.5, unit, {(y, x): 1.0}, way)
         np.testing.assert_allclose(picture.double().numpy(), expected, rtol=1e-6, atol=1e-6)
     assert float(found[0].abs().max()) > 0
+    whole, _ = passed_back(given, layer, pixels, units, None, rule=rule)
+    for image, unit, picture in zip(pixels, units, whole, strict=True):
+        begins = activations(given, "conv2", image, unit)
+        if name == "relu":
+            begins = begins.clip(min=0)
+        expected = passed_back_by_hand(
+            network, image.double().numpy() - 0.5, unit, {at: float(begins[at]) for at in np.ndindex(begins.shape)}, way
+        )
+        size = max(1.0, np.abs(expected).max())
+        np.testing.assert_allclose(picture.double().numpy() / size, expected / size, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -293,7 +323,7 @@ def test_deconvs_are_cut_like_the_patches_and_in_their_order(shape: tuple[int, i
     assert field is not None
     assert made.captions == patches.captions
     assert made.tiles.shape == patches.tiles.shape == (2, 5, *field.size, 3)
-    assert "1 ReLUs passed back" in made.note
+    assert "1 rectifier followed the rule" in made.note
     for rank in range(5):
         image, y, x = (int(column[CONJUNCTION, rank]) for column in (strongest.image, strongest.y, strongest.x))
         pixels = np.asarray(given.images.picture(image)).transpose(2, 0, 1) / 255 - 0.5
@@ -308,7 +338,7 @@ def test_deconvs_are_cut_like_the_patches_and_in_their_order(shape: tuple[int, i
 def test_a_unit_below_every_relu_is_pictured_by_its_own_filter(tmp_path: Path) -> None:
     given = task(model(), "conv1", (UPRIGHT,), tmp_path)
     made = pictured("deconv", given)
-    assert "no ReLU lies below this layer" in made.note
+    assert "no rectifier lies below this layer" in made.note
     weight = given.model.network.conv1.weight[UPRIGHT].numpy()  # type: ignore[union-attr,index]
     inside = [tile for tile in made.tiles[0] if not (tile == 128).all(axis=2).any(axis=1)[[0, -1]].any()]
     expected = (127.5 + 127.5 * weight / np.abs(weight).max()).transpose(1, 2, 0)
@@ -316,12 +346,65 @@ def test_a_unit_below_every_relu_is_pictured_by_its_own_filter(tmp_path: Path) -
     assert all(np.abs(tile - expected).max() < 1 for tile in inside)
 
 
+def activations(given: Model, name: str, image: Tensor, unit: int) -> np.ndarray:
+    """The unit's map on pixels of 0..1."""
+    network = given.network
+    assert isinstance(network, Planted)
+    pooled = torch.nn.functional.max_pool2d(network.conv1(image[None] - 0.5).relu(), 2)
+    values: np.ndarray = network.conv2(pooled)[0, unit].double().numpy()
+    return values
+
+
+@pytest.mark.parametrize("kind", ["guided", "gradient"])
+def test_other_views_are_cut_like_the_deconvnets(kind: str, tmp_path: Path) -> None:
+    given = task(model(), "conv2", (CONJUNCTION, CONSTANT), tmp_path, images=5)
+    made, deconvs = pictured(kind, given), pictured("deconv", given)
+    assert made.kind == kind
+    assert made.captions == deconvs.captions
+    assert made.tiles.shape == deconvs.tiles.shape
+    assert not (made.tiles[0] == 128).all()
+
+
+def test_of_a_map_the_whole_picture_is_shown(tmp_path: Path) -> None:
+    given = task(model(), "conv2", (CONJUNCTION,), tmp_path, images=3, origin="map")
+    made = pictured("deconv", given)
+    assert made.tiles.shape == (1, 3, 24, 20, 3)
+    assert "back from the whole map" in made.note
+
+
+VIEWS = {
+    "raw": lambda pixel: 0.5 + pixel / 12,
+    "gray": lambda pixel: 0.5 + np.mean(pixel) / (2 * 7 / 3),
+    "max": lambda pixel: np.abs(pixel).max() / 6,
+    "norm": lambda pixel: np.linalg.norm(pixel) / 7,
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_is_its_definition(view: str) -> None:
+    picture = np.zeros((3, 2, 2))
+    picture[:, 0, 0], picture[:, 1, 1], picture[:, 0, 1] = (6, -2, 3), (-6, 0, 0), (1, 1, 1)  # norms 7, 6, 1.7
+    found = viewed(picture, view)
+    for y, x in np.ndindex(2, 2):
+        expected = np.broadcast_to(VIEWS[view](picture[:, y, x]), found[:, y, x].shape)
+        assert found[:, y, x] == pytest.approx(expected)
+    assert viewed(np.zeros((3, 4, 4)), view).max() in (0, 0.5)
+
+
+def test_a_blurred_norm_spreads_a_point_and_keeps_its_place() -> None:
+    picture = np.zeros((3, 41, 41))
+    picture[:, 20, 20] = 1
+    found = viewed(picture, "norm-blur")[0]
+    assert found.argmax() == 20 * 41 + 20
+    assert found[20, 24] == pytest.approx(np.exp(-0.5), rel=1e-6)  # one standard deviation away
+
+
 def test_a_deconvnet_works_in_half_precision() -> None:
     exact, half = model(), model()
     half.network.bfloat16()
     pixels, layer = torch.rand(2, 3, 24, 20, generator=torch.Generator().manual_seed(0)), exact.outline.layer("conv2")
-    one, _ = deconvolve(exact, layer, pixels, [0, 0], [(3, 4), (5, 6)])
-    other, _ = deconvolve(half, layer, pixels, [0, 0], [(3, 4), (5, 6)])
+    one, _ = passed_back(exact, layer, pixels, [0, 0], [(3, 4), (5, 6)], rule=rules.deconvnet)
+    other, _ = passed_back(half, layer, pixels, [0, 0], [(3, 4), (5, 6)], rule=rules.deconvnet)
     assert other.dtype == torch.float32
     cosine = torch.nn.functional.cosine_similarity(one.flatten(1), other.flatten(1))
     assert float(cosine.min()) > 0.9
@@ -338,8 +421,8 @@ def test_a_deconvnet_on_cuda_is_that_of_the_cpu() -> None:
         std=there.std.cuda(),
     )
     pixels, layer = torch.rand(2, 3, 24, 20, generator=torch.Generator().manual_seed(0)), here.outline.layer("conv2")
-    one, _ = deconvolve(here, layer, pixels, [0, 1], [(3, 4), (5, 6)])
-    other, _ = deconvolve(moved, layer, pixels, [0, 1], [(3, 4), (5, 6)])
+    one, _ = passed_back(here, layer, pixels, [0, 1], [(3, 4), (5, 6)], rule=rules.deconvnet)
+    other, _ = passed_back(moved, layer, pixels, [0, 1], [(3, 4), (5, 6)], rule=rules.deconvnet)
     torch.testing.assert_close(other.cpu(), one, rtol=1e-5, atol=1e-6)
 
 

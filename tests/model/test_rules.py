@@ -1,7 +1,7 @@
 """Backward rules against networks whose every ReLU is written out as an autograd function with that rule."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audit.model.rules import Rule, deconvnet, guided
+from audit.model.rules import Rule, deconvnet, guided, plain
 
 
 class DeconvReLU(torch.autograd.Function):
@@ -90,11 +90,36 @@ def test_a_rule_is_what_written_out_relus_do(
 
 
 def test_without_a_relu_a_rule_says_that_it_replaced_nothing() -> None:
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(), nn.GELU(), nn.Hardtanh(), nn.Flatten()).double()
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Sigmoid(), nn.Hardtanh(), nn.Flatten()).double()
     plain, _ = gradient(net, torch.enable_grad())
     found, active = gradient(net, deconvnet())
     assert active.replaced == 0
     assert torch.equal(found, plain)
+
+
+SMOOTH = (nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.Softplus, nn.SiLU, nn.GELU, nn.Mish, nn.Hardswish)
+
+
+@pytest.mark.parametrize("rectifier", SMOOTH)
+def test_what_stands_in_the_place_of_a_relu_follows_the_rule(rectifier: Callable[[], nn.Module]) -> None:
+    values = torch.linspace(-4, 4, 41, dtype=torch.float64)
+    arriving = torch.randn(41, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    function = rectifier().double()
+
+    def passed(rule: AbstractContextManager[Any]) -> Tensor:
+        x = values.clone().requires_grad_()
+        out = function(x)
+        with rule as active:
+            (found,) = torch.autograd.grad(out, x, arriving)
+        if active is not None:
+            assert active.replaced == 1
+        return found
+
+    own = passed(nullcontext())
+    expected = [g * d if g > 0 and d > 0 else 0 for g, d in zip(arriving, own / arriving, strict=True)]
+    assert passed(deconvnet()).tolist() == [max(float(g), 0) for g in arriving]
+    assert torch.allclose(passed(guided()), torch.tensor(expected, dtype=torch.float64), rtol=1e-12)
+    assert torch.equal(passed(plain()), own)
 
 
 def test_relu6_is_a_relu() -> None:

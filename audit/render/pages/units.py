@@ -28,6 +28,8 @@ KINDS = {
     ),
     "max-patches": ("Strongest patches", "What the unit saw in the pictures on which it fired most, strongest first."),
     "deconv": ("Deconvnet", "Which pixels of those patches the unit answered to, traced back by a deconvnet."),
+    "guided": ("Guided backpropagation", "The same, through rectifiers that were on only."),
+    "gradient": ("Data gradient", "How the unit's activation would change with each pixel of those patches."),
     "filters": ("Filters", "The unit's own weights: what it looks for in what lies below it; gray is zero."),
 }
 """Kinds of pictures in the order in which they are shown: title and what they are."""
