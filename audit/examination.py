@@ -160,7 +160,7 @@ class Examination:
 
     def _made_by(self, name: str, task: Task) -> str:
         common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
-        common |= {"origin": task.section.origin, "view": task.section.view}
+        common |= {"origin": task.section.origin, "view": task.section.view, "occlusion": repr(task.section.occlusion)}
         pictures = {} if task.images is None else self.measured.made_by
         if plan.analysis(name).needs_data:
             return key(**common, **pictures)

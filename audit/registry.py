@@ -44,9 +44,11 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "optimized": "audit.analyses.optimized:Optimized",
         "directions": "audit.analyses.directions:Directions",
         "max-patches": "audit.analyses.max_patches:MaxPatches",
+        "max-images": "audit.analyses.max_images:MaxImages",
         "deconv": "audit.analyses.deconv:Deconv",
         "guided": "audit.analyses.guided:Guided",
         "gradient": "audit.analyses.gradient:Gradient",
+        "occlusion": "audit.analyses.occlusion:Occlusion",
         "filters": "audit.analyses.filters:Filters",
     },
     "regularizer": {

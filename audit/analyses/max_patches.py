@@ -58,14 +58,18 @@ def caption(task: Task, unit: int, rank: int) -> str:
     assert task.images is not None
     assert task.strongest is not None
     if not has_picture(task, unit, rank):
-        return f"nothing to show: {_reason(task.strongest, unit, has_picture(task, unit, 0))}"
+        return f"nothing to show: {_reason(task, unit)}"
     return f"{task.strongest.value[unit, rank]:.4g} · {task.images.name(int(task.strongest.image[unit, rank]))}"
 
 
-def _reason(strongest: TopK, unit: int, fires: bool) -> str:
-    if strongest.image[unit, 0] < 0:
+def _reason(task: Task, unit: int) -> str:
+    assert task.strongest is not None
+    value = task.strongest.value[unit, 0]
+    if has_picture(task, unit, 0):
+        return "there is no other picture on which it fires"
+    if not np.isfinite(value):
         return "its activation is not finite on any picture"
-    return "there is no other picture on which it fires" if fires else "it never fires"
+    return "it says the same of every picture" if task.layer.activation is None or value > 0 else "it never fires"
 
 
 def _patch(task: Task, unit: int, rank: int) -> Float[np.ndarray, "channel y x"]:

@@ -7,8 +7,10 @@ from audit.config.sections import (
     CheckSection,
     DataSection,
     DirectionSection,
+    Fill,
     LayerSection,
     ModelSection,
+    OcclusionSection,
     Section,
 )
 
@@ -19,8 +21,10 @@ __all__ = [
     "Config",
     "DataSection",
     "DirectionSection",
+    "Fill",
     "LayerSection",
     "ModelSection",
+    "OcclusionSection",
     "Section",
     "read",
     "read_partly",

@@ -196,6 +196,26 @@ class DirectionSection(Section):
         return self
 
 
+Fill = Literal["zero", "mean", "blur"]
+
+
+class OcclusionSection(Section):
+    """The cover that the analysis "occlusion" slides over pictures, and what is read meanwhile."""
+
+    size: Positive | None = Field(
+        None, description="Side of the cover in pixels; a sixth of the input's shorter side if left out."
+    )
+    stride: Positive | None = Field(None, description="Step of the cover in pixels; half of its side if left out.")
+    fill: Fill = Field(
+        "mean",
+        description="What covers: zero, which to the network is the mean colour of its training pictures; the "
+        "picture's own mean; or the picture blurred.",
+    )
+    of: Literal["activation", "probability"] = Field(
+        "activation", description="What is read: the unit's activation, or a class's probability."
+    )
+
+
 class LayerSection(Section):
     """Which layers are measured, and which of their units are pictured how."""
 
@@ -239,6 +259,9 @@ class LayerSection(Section):
         "raw",
         description="How deconv, guided and gradient are shown: as they are, mean, norm, blurred norm or largest "
         "magnitude over the channels.",
+    )
+    occlusion: OcclusionSection = Field(
+        OcclusionSection(), description='The cover of the analysis "occlusion", and what is read.'
     )
     directions: Annotated[str, Field(pattern=r"^random:[1-9][0-9]*$")] | tuple[DirectionSection, ...] = Field(
         "random:4", description='What the analysis "directions" excites: "random:4", or a list of them.'

@@ -27,9 +27,11 @@ KINDS = {
         "The same for weighted sums of units: directions of the layer's space, the whole layer, sums over layers.",
     ),
     "max-patches": ("Strongest patches", "What the unit saw in the pictures on which it fired most, strongest first."),
+    "max-images": ("Strongest pictures", "The whole pictures, with what the unit sees in a box and its map over them."),
     "deconv": ("Deconvnet", "Which pixels of those patches the unit answered to, traced back by a deconvnet."),
     "guided": ("Guided backpropagation", "The same, through rectifiers that were on only."),
     "gradient": ("Data gradient", "How the unit's activation would change with each pixel of those patches."),
+    "occlusion": ("Occlusion", "Where the unit falls (red) or rises (blue) when that part of the picture is covered."),
     "filters": ("Filters", "The unit's own weights: what it looks for in what lies below it; gray is zero."),
 }
 """Kinds of pictures in the order in which they are shown: title and what they are."""
