@@ -119,7 +119,8 @@ def _row(task: Task, unit: int, count: int) -> tuple[UInt8[np.ndarray, "tile y x
     pixels = torch.stack([unit_range(load(task.images, index, task.model.section)) for index in indices])
     for rank, picture, values in zip(ranks, pixels.numpy(), unit_maps(task, unit, pixels), strict=True):
         where = position(task.strongest, unit, rank)
-        tile = rgb(overlaid(picture, spread_out(values, task.layer, (height, width))))
+        alone = values.size == 1  # a class, or a unit of a vector: there is no elsewhere
+        tile = rgb(picture if alone else overlaid(picture, spread_out(values, task.layer, (height, width))))
         tiles[rank] = boxed(tile, window(task.layer, task.model.outline, *where)) if task.layer.field else tile
         recorded, now = float(task.strongest.value[unit, rank]), float(values[where])
         if not abs(now - recorded) <= TOLERANCE * abs(recorded):

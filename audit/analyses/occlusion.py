@@ -27,7 +27,7 @@ BATCH = 32
 """Covered pictures per forward pass."""
 
 SHARE = 6
-"""Of the input's shorter side: how large the cover is where nobody says so."""
+"""Of the shorter side of what the unit sees: how large the cover is where nobody says so."""
 
 LESS, MORE = np.array([0.84, 0.15, 0.12]), np.array([0.1, 0.35, 0.85])
 """Colours of where a unit falls, and where it rises, without what is there."""
@@ -56,14 +56,14 @@ class Occlusion:
         Unavailable if the probability of units is asked for that are no classes.
         """
         assert task.strongest is not None
-        options, shape = task.section.occlusion, task.model.outline.input_shape
+        options = task.section.occlusion
         if options.of == "probability" and not task.model.outline.is_output(task.layer):
             raise Unavailable(f"the units of {task.layer.name} are no classes, so they have no probability")
         count = min(task.section.images, task.strongest.image.shape[1])
         name = f"{task.model.section.name}: occlusions of {task.layer.name}"
         with events.work(task.listener, name, len(task.units) * count) as advance:
             made = [[_tile(task, unit, rank, advance) for rank in range(count)] for unit in task.units]
-        side, step = cover_of(options, shape)
+        side, step = cover_of(options, window(task.layer, task.model.outline, 0, 0))
         return Pictures(
             layer=task.layer.name,
             kind="occlusion",
@@ -78,18 +78,22 @@ class Occlusion:
         )
 
 
-def cover_of(options: OcclusionSection, shape: tuple[int, int, int]) -> tuple[int, int]:
-    """Side and step of the cover in pixels: by themselves a sixth of the input's shorter side, and half of that."""
-    side = min(options.size or max(1, min(shape[1:]) // SHARE), *shape[1:])
+def cover_of(options: OcclusionSection, seen: Window) -> tuple[int, int]:
+    """Side and step of the cover in pixels: by themselves a sixth of the shorter side of what is seen, half of that."""
+    top, left, bottom, right = seen
+    side = options.size or max(1, min(bottom - top, right - left) // SHARE)
     return side, options.stride or max(1, side // 2)
 
 
 def covers(size: tuple[int, int], side: int, step: int, seen: Window) -> list[Window]:
-    """All places of the cover that reach what is seen, row by row; the last of each axis ends with the picture."""
-    ys, xs = ([*range(0, length - side, step), length - side] for length in size)
+    """All places of the cover that reach what is seen, row by row; the last of each axis ends with the picture.
+
+    Along an axis that is shorter than the cover there is one place.
+    """
+    ys, xs = ([*range(0, length - side, step), max(length - side, 0)] for length in size)
     top, left, bottom, right = seen
     return [
-        (y, x, y + side, x + side)
+        (y, x, min(y + side, size[0]), min(x + side, size[1]))
         for y in ys
         for x in xs
         if y < bottom and x < right and y + side > top and x + side > left
@@ -147,9 +151,9 @@ def _tile(
     if not has_picture(task, unit, rank):
         advance(1)
         return np.full((place[2] - place[0], place[3] - place[1], 3), 128, np.uint8), text, float("nan")
-    options, shape = task.section.occlusion, task.model.outline.input_shape
+    options = task.section.occlusion
     picture = unit_range(load(task.images, int(task.strongest.image[unit, rank]), task.model.section)).numpy()
-    side, step = cover_of(options, shape)
+    side, step = cover_of(options, place)
     places = covers(picture.shape[1:], side, step, place)
     filled = filling(picture, options.fill, task.model.mean.cpu().numpy(), side)
     with _reading(task, unit, where) as read:

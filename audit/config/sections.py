@@ -203,7 +203,7 @@ class OcclusionSection(Section):
     """The cover that the analysis "occlusion" slides over pictures, and what is read meanwhile."""
 
     size: Positive | None = Field(
-        None, description="Side of the cover in pixels; a sixth of the input's shorter side if left out."
+        None, description="Side of the cover in pixels; a sixth of the shorter side of what a unit sees if left out."
     )
     stride: Positive | None = Field(None, description="Step of the cover in pixels; half of its side if left out.")
     fill: Fill = Field(

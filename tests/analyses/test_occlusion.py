@@ -103,10 +103,11 @@ def test_only_covers_that_reach_what_is_seen_are_tried() -> None:
     ]
 
 
-def test_a_cover_is_a_sixth_of_the_input_and_never_larger_than_it() -> None:
-    assert cover_of(OcclusionSection(), (3, 224, 300)) == (37, 18)
-    assert cover_of(OcclusionSection(), (3, 4, 4)) == (1, 1)
-    assert cover_of(OcclusionSection(size=50, stride=7), (3, 32, 40)) == (32, 7)
+def test_a_cover_is_a_sixth_of_what_is_seen_and_may_be_larger_than_the_picture() -> None:
+    assert cover_of(OcclusionSection(), (0, 0, 224, 300)) == (37, 18)
+    assert cover_of(OcclusionSection(), (-3, -2, 1, 2)) == (1, 1)
+    assert cover_of(OcclusionSection(size=50, stride=7), (0, 0, 32, 40)) == (50, 7)
+    assert covers((32, 60), 50, 7, (0, 0, 32, 60)) == [(0, 0, 32, 50), (0, 7, 32, 57), (0, 10, 32, 60)]
 
 
 def test_a_unit_that_does_not_care_has_no_heat_and_a_silent_one_no_picture(tmp_path) -> None:
@@ -123,7 +124,7 @@ def test_of_a_class_the_probability_can_be_read(tmp_path) -> None:
     made = pictured("occlusion", given)
     image = int(given.strongest.image[0, 0])
     pixels = torch.from_numpy(shown(given, image).transpose(2, 0, 1).astype(np.float32) / 255) - 0.5
-    side, step = cover_of(options, (3, 24, 20))
+    side, step = cover_of(options, (0, 0, 24, 20))
     probability = given.model.network(pixels[None]).softmax(1)[0, 0]
     least = probability
     for top, left, bottom, right in covers((24, 20), side, step, (0, 0, 24, 20)):

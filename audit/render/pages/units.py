@@ -122,13 +122,14 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
     """The layers with pictures, in the order of execution."""
     rank = {kind: index for index, kind in enumerate(KINDS)}
     measured, of_class = summaries(report.tables), class_facts(report)
-    kinds = sorted({pictures.kind for pictures in report.pictures}, key=lambda kind: (rank.get(kind, len(rank)), kind))
     for layer in report.outline.layers:
         mine = {pictures.kind: pictures for pictures in report.pictures if pictures.layer == layer.name}
         if not mine:
             continue
         units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
         failed = {v.item.task: v for v in report.verdicts if v.item.layer == layer.name and v.outcome != "passed"}
+        asked = {*mine, *(task for task in failed if task in KINDS)}
+        kinds = sorted(asked, key=lambda kind: (rank.get(kind, len(rank)), kind))
         is_class = report.outline.has_classes(layer)
         labels = report.labels if is_class and len(report.labels) == layer.units else ()
         rows = {unit: measured.get((layer.name, unit), []) for unit in units}
