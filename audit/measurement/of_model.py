@@ -71,7 +71,8 @@ class Measurement:
         Those of the pass, those of its own weights, those of the first convolution's filters, and the mean after the
         rectifier, which is "mean_activated".
         """
-        columns = {**self._measured_columns(layer.name), **self._filters(layer.name)}
+        of_pass = self._measured_columns(layer.name) if layer.name in self.needs.layers else {}
+        columns = {**of_pass, **self._filters(layer.name)}
         first = self.model.outline.first_convolution
         if first is not None and layer.name == first.name:
             columns |= self._first_filters.columns

@@ -127,6 +127,12 @@ def test_without_data_what_needs_it_fails_and_says_so(tmp_path: Path) -> None:
     assert reason in result.stdout
 
 
+def test_without_data_what_looks_at_weights_alone_is_judged(tmp_path: Path) -> None:
+    folder = Folder.of(tmp_path, AUDIT + MODEL + section("[[checks]]", check="noisy-filters"))
+    assert folder.run().returncode == 0
+    assert folder.outcomes() == {"audit.toml::demo::conv1::noisy-filters": "passed"}
+
+
 def test_without_labels_the_accuracy_alone_is_unavailable(tmp_path: Path) -> None:
     folder = Folder.of(tmp_path, FAST + "")
     (tmp_path / "audit.toml").write_text(FAST.replace("batch = 40", "batch = 40\narguments = { labels = false }"))
