@@ -64,7 +64,7 @@ DIFFERS = "on a second look"
 """How the caption of a picture ends on which the unit was not what the pass had written down."""
 
 
-def spread_out(values: Map, layer: Layer, size: tuple[int, int]) -> Map:
+def spread_out(values: Float[np.ndarray, "map_y map_x"], layer: Layer, size: tuple[int, int]) -> Map:
     """A map as large as the picture: each position's value at the middle of what it sees, linear between them.
 
     A layer whose units see everything has no such middles, and its map is stretched over the picture.

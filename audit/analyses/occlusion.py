@@ -100,7 +100,7 @@ def covers(size: tuple[int, int], side: int, step: int, seen: Window) -> list[Wi
     ]
 
 
-def filling(picture: Picture, fill: Fill, mean: Picture, side: int) -> Picture:
+def filling(picture: Picture, fill: Fill, mean: Float[np.ndarray, "channel 1 1"], side: int) -> Picture:
     """What the cover shows, as large as the picture, in pixels of 0..1; `mean` is the network's, per channel."""
     match fill:
         case "zero":
