@@ -4,10 +4,15 @@ Output s q + r of a transposed convolution of stride s is output q of an ordinar
 column of the weights, flipped; there is one for each r, and they are made together (Shi et al. 2016, "Is the
 deconvolution layer the same as a convolutional layer?"). oneDNN computes an ordinary convolution several times faster
 than the gradient of a strided one that has three input channels.
+
+Where a ReLU and a maximum follow, as in most networks' stems, the maximum's gradient goes back to the image in one step
+(`audit.ascent.stem`); what else reads the maps in between is served as usual.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any, cast
 
 import torch
@@ -18,13 +23,46 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from audit.ascent.stem import Stem, table_of
 from audit.model.hooks import version
 from audit.model.operators import Functions
 
 MOST_CHANNELS = 4  # of an image; with many the usual gradient is fast
 WIDTH = 8  # numbers of float32 in a vector register of 256 bits
+FEW = 4  # positions of a map for each of its maximum: from there on few of them have a gradient
 Pair = tuple[int, int]  # y, x
-State = tuple[int, int, Pair]  # of a weight when its phases were made: version, place in memory, stride
+State = tuple[int, int, Pair]  # of a weight when it was prepared: version, place in memory, stride
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A weight in the two orders that its gradients are made with."""
+
+    state: State
+    phases: Float[Tensor, "phase unit my mx"]
+    table: Float[Tensor, "unit ky lane"]
+
+
+@dataclass(frozen=True)
+class _Maximum:
+    """What `max_pool2d` is given."""
+
+    input: Tensor
+    kernel_size: int | Sequence[int]
+    stride: int | Sequence[int] | None = None
+    padding: int | Sequence[int] = 0
+    dilation: int | Sequence[int] = 1
+    ceil_mode: bool = False
+    return_indices: bool = False
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A convolution's map, or its ReLU, as it was when it had that version: what of, and how."""
+
+    version: int
+    image: Tensor
+    stem: Stem
 
 
 class FastFirstConvolution(Functions):
@@ -38,10 +76,35 @@ class FastFirstConvolution(Functions):
 
     def __init__(self) -> None:
         super().__init__(self._computed)
-        self._prepared: MutableMapping[Tensor, tuple[State, Tensor]] = WeakTensorKeyDictionary()
+        self._prepared: MutableMapping[Tensor, _Prepared] = WeakTensorKeyDictionary()
+        self._convolutions: MutableMapping[Tensor, _Made] = WeakTensorKeyDictionary()
+        self._rectified: MutableMapping[Tensor, _Made] = WeakTensorKeyDictionary()
 
     def _computed(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return self._convolved(*args, **kwargs) if function is functional.conv2d else function(*args, **kwargs)
+        title = getattr(function, "__name__", "").strip("_")
+        if function is functional.conv2d:
+            return self._convolved(*args, **kwargs)
+        if title == "relu":
+            return self._rectify(function, *args, **kwargs)
+        return self._pooled(function, *args, **kwargs) if title == "max_pool2d" else function(*args, **kwargs)
+
+    def _rectify(self, relu: Callable[..., Tensor], input: Tensor, *others: Any, **named: Any) -> Tensor:
+        made = _known(self._convolutions, input)
+        result = relu(input, *others, **named)
+        if made is not None:
+            self._rectified[result] = replace(made, version=version(result))
+        return result
+
+    def _pooled(self, pool: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        asked = _Maximum(*args, **named)
+        made = _known(self._rectified, asked.input)
+        step = pair(asked.stride or asked.kernel_size)
+        if made is None or asked.return_indices or prod(step) < FEW:
+            return pool(*args, **named)
+        windows = pair(asked.kernel_size), step, pair(asked.padding), pair(asked.dilation)
+        pooled, at = functional.max_pool2d_with_indices(asked.input.detach(), *windows, asked.ceil_mode)
+        fast = partial(made.stem.gradient, on=pooled > 0, at=at, size=pair(asked.input.shape[2:]))
+        return _Replaced.apply(made.image, lambda _: pooled, fast)
 
     def _convolved(  # noqa: PLR0917 - as conv2d takes them
         self,
@@ -60,20 +123,21 @@ class FastFirstConvolution(Functions):
         plain = groups == 1 and pair(dilation) == (1, 1) and min(pair(stride)) > 1
         if isinstance(padding, str) or not (plain and _reads_an_image(input) and _is_fixed(weight, bias)):
             return usual(input)
+        ready = self._ready(weight, pair(stride))
+        stem = Stem(ready.table, pair(stride), pair(padding), (input.shape[1], *pair(input.shape[2:])))
         fast = partial(
-            gradient_of_input,
-            phases=self._phases(weight, pair(stride)),
-            stride=pair(stride),
-            padding=pair(padding),
-            shape=(input.shape[1], *pair(input.shape[2:])),
+            gradient_of_input, phases=ready.phases, stride=stem.stride, padding=stem.padding, shape=stem.shape
         )
-        return cast(Tensor, _Replaced.apply(input, usual, fast))
+        result = cast(Tensor, _Replaced.apply(input, usual, fast))
+        self._convolutions[result] = _Made(version(result), input, stem)
+        return result
 
-    def _phases(self, weight: Tensor, stride: Pair) -> Tensor:
+    def _ready(self, weight: Tensor, stride: Pair) -> _Prepared:
         state = version(weight), weight.data_ptr(), stride
-        if weight not in self._prepared or self._prepared[weight][0] != state:
-            self._prepared[weight] = state, phases(weight.detach(), stride)
-        return self._prepared[weight][1]
+        if weight not in self._prepared or self._prepared[weight].state != state:
+            fixed = weight.detach()
+            self._prepared[weight] = _Prepared(state, phases(fixed, stride), table_of(fixed))
+        return self._prepared[weight]
 
 
 def phases(weight: Float[Tensor, "unit channel ky kx"], stride: Pair) -> Float[Tensor, "phase unit my mx"]:
@@ -121,6 +185,12 @@ class _Replaced(Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return ctx.fast(gradient), None, None
+
+
+def _known(made: MutableMapping[Tensor, _Made], value: Tensor) -> _Made | None:
+    """What was written down of a tensor, unless it was changed since."""
+    known = made.get(value)
+    return known if known is not None and known.version == version(value) else None
 
 
 def _reads_an_image(shown: Tensor) -> bool:

@@ -1,7 +1,9 @@
-"""Plain loops over arrays -> machine code, by numba, compiled when first used and kept on disk."""
+"""Plain loops over arrays -> machine code, by numba, compiled when first used and kept on disk, on several threads."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 import torch
@@ -29,3 +31,18 @@ def compiled(loop: Loop, *fastmath: str) -> Loop:
 def compilable(values: Tensor) -> bool:
     """Whether loops can run over the tensor's own memory: it is on the CPU, and of a type that numpy has."""
     return values.device.type == "cpu" and values.dtype in (torch.float32, torch.float64)
+
+
+def in_threads(work: Callable[[int, int], None], tasks: int, threads: int) -> None:
+    """Does tasks 0 .. tasks - 1, as `work(first, end)`, a part of them in each thread, one of which is this one."""
+    threads = min(threads, tasks)
+    cuts = [tasks * thread // threads for thread in range(threads + 1)]
+    others = [_pool(threads - 1).submit(work, *cut) for cut in pairwise(cuts[1:])]
+    work(cuts[0], cuts[1])
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="loop")

@@ -1,9 +1,6 @@
 """Activations on the CPU -> their summary and the kept extremes, by numba, on as many threads as torch uses."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
 from types import ModuleType
 
 import numpy as np
@@ -11,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from audit.data.compiled import in_threads
 from audit.stream.kept import Kept, nothing
 from audit.stream.summary import Summary
 from audit.stream.totals import Totals
@@ -89,20 +87,5 @@ def _summarized(rows: Float[Tensor, "image position unit"]) -> Summary:
     def part(first: int, last: int) -> None:
         loops.summarize(source, first, last, arrays)
 
-    _share(part, images * -(-units // loops.UNITS), rows.numel())
+    in_threads(part, images * -(-units // loops.UNITS), torch.get_num_threads() if rows.numel() >= WORTH_SHARING else 1)
     return Summary(*(field for those in fields for field in those), span=loops.SPAN, rows=rows)
-
-
-def _share(work: Callable[[int, int], None], tasks: int, activations: int) -> None:
-    """Does tasks 0 .. tasks - 1, a part of them in each thread, one of which is this one."""
-    threads = min(torch.get_num_threads(), tasks) if activations >= WORTH_SHARING else 1
-    cuts = [tasks * thread // threads for thread in range(threads + 1)]
-    others = [_pool(threads - 1).submit(work, *cut) for cut in pairwise(cuts[1:])]
-    work(cuts[0], cuts[1])
-    for other in others:
-        other.result()
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="walk")
