@@ -12,20 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from audit.ascent.first_convolution import pair
-from audit.model.hooks import ACTIVATIONS, JOINS
-from audit.model.operators import Functions, tensors
+from audit.model.hooks import JOINS
+from audit.model.operators import Functions, Pair, pair, tensors
+from audit.model.positions import ARITHMETIC, ELEMENTWISE
 
-Pair = tuple[int, int]  # y, x
 Box = tuple[int, int, int, int]  # top, left, bottom, right, end exclusive
 
-ELEMENTWISE = ACTIVATIONS - {"softmax", "softmin", "log_softmax", "glu"} | {
-    *("batch_norm", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"),
-    *("clone", "contiguous", "to", "neg", "abs", "exp", "sqrt", "square", "pow", "clamp"),
-}
-ARITHMETIC = {
-    *("add", "iadd", "radd", "sub", "isub", "rsub", "mul", "imul", "rmul", "div", "truediv", "itruediv", "rtruediv"),
-}
 POOLS = {"max_pool2d", "avg_pool2d"}
 MEANS = ("ceil_mode", "count_include_pad", "divisor_override")
 """What comes behind the padding of an average pool."""

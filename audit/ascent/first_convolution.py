@@ -25,12 +25,11 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.ascent.stem import Stem, table_of
 from audit.model.hooks import version
-from audit.model.operators import Functions
+from audit.model.operators import Functions, Pair, pair
 
 MOST_CHANNELS = 4  # of an image; with many the usual gradient is fast
 WIDTH = 8  # numbers of float32 in a vector register of 256 bits
 FEW = 4  # positions of a map for each of its maximum: from there on few of them have a gradient
-Pair = tuple[int, int]  # y, x
 State = tuple[int, int, Pair]  # of a weight when it was prepared: version, place in memory, stride
 
 
@@ -201,9 +200,3 @@ def _reads_an_image(shown: Tensor) -> bool:
 
 def _is_fixed(weight: Tensor, bias: Tensor | None) -> bool:
     return weight.dim() == 4 and not weight.requires_grad and (bias is None or not bias.requires_grad)
-
-
-def pair(lengths: int | Sequence[int]) -> Pair:
-    """An int, or a sequence of one or two, as torch takes them."""
-    values = tuple(lengths) if isinstance(lengths, Sequence) else (lengths,)
-    return values[0], values[-1]

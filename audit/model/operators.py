@@ -1,12 +1,14 @@
 """Every operator or function of torch that is executed inside a `with` -> one place that runs it or something else."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+Pair = tuple[int, int]  # y, x
 
 
 class Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -77,3 +79,9 @@ def tensors(values: object) -> Iterable[Tensor]:
             yield from tensors(value)
     elif isinstance(values, Mapping):
         yield from tensors(list(values.values()))
+
+
+def pair(lengths: int | Sequence[int]) -> Pair:
+    """An int, or a sequence of one or two, as torch takes them."""
+    values = tuple(lengths) if isinstance(lengths, Sequence) else (lengths,)
+    return values[0], values[-1]
