@@ -3,41 +3,39 @@
 The unit is started from before its own ReLU, at the position where it was strongest, or everywhere on its map.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter
-from torch import Tensor
 
 from audit import events
+from audit.analyses.crops import Crop, canvas_for, crop_for
 from audit.analyses.max_patches import caption, has_picture, position
+from audit.analyses.passed_back import PassedBack, Rules, passed_back
 from audit.analyses.task import Task
 from audit.analyses.windows import Window, cut, window
+from audit.ascent.canvas import whole_input
 from audit.data.display import centred, rgb
-from audit.data.preprocess import load, normalized, unit_range
-from audit.model.hooks import Observer
-from audit.model.load import Model
-from audit.model.outline import maps
-from audit.model.precision import exact_arithmetic, precision
-from audit.model.rules import Rule
-from audit.records import Layer, Pictures
+from audit.data.preprocess import load, unit_range
+from audit.records import Pictures
 from audit.words import plural
 
-ROWS = 16
-"""Pictures per backward pass."""
+ROWS, MOST_ROWS = 16, 256
+"""Whole pictures per backward pass, and of crops, of which as many are taken as have that many pixels."""
+
+SAME = 1e-3
+"""Of an activation: by more than that, a unit on a crop is not what it was on the whole picture."""
 
 BLUR = 4.0
 """Standard deviation in pixels of the view "norm-blur", as in Yosinski's toolbox."""
 
 Origin = Literal["position", "map"]
 View = Literal["raw", "gray", "norm", "norm-blur", "max"]
-Rules = Callable[[], AbstractContextManager[Rule]]
-Backward = Float[Tensor, "row channel y x"]
 
 
 @dataclass(frozen=True)
@@ -74,12 +72,16 @@ def backward_pictures(task: Task, way: Way) -> Pictures:
     replaced, name = 0, f"{task.model.section.name}: {way.group} of {task.layer.name}"
     with events.work(task.listener, name, len(places)) as advance:
         advance(len(places) - len(fires))
-        for start in range(0, len(fires), ROWS):
-            part = fires[start : start + ROWS]
-            pictures, replaced = _passed_back(task, part, way.rule)
-            for (row, rank), picture in zip(part, pictures, strict=True):
-                place = _place(task, *position(task.strongest, task.units[row], rank))
-                tiles[row, rank] = rgb(viewed(cut(picture, place, 0.0), task.section.view))
+        for part in _together(task, fires):
+            rows, made = _passed_back(task, part, way.rule)
+            for one, picture in zip(rows, made.gradient.cpu().numpy(), strict=True):
+                (top, left, bottom, right), (y, x, *_) = (
+                    _place(task, *position(task.strongest, task.units[one.row], one.rank)),
+                    one.crop.box,
+                )
+                shown = cut(picture, (top - y, left - x, bottom - y, right - x), 0.0)
+                tiles[one.row, one.rank] = rgb(viewed(shown, task.section.view))
+            replaced = made.replaced
             advance(len(part))
     return Pictures(
         layer=task.layer.name,
@@ -90,44 +92,6 @@ def backward_pictures(task: Task, way: Way) -> Pictures:
         groups=(way.group,),
         note=_note(task, way, replaced) if fires else "None of the units fires: there is nothing to pass back.",
     )
-
-
-def passed_back(
-    model: Model,
-    layer: Layer,
-    pixels: Backward,
-    units: Sequence[int],
-    positions: Sequence[tuple[int, int]] | None,
-    *,
-    rule: Rules,
-) -> tuple[Backward, int]:
-    """What arrives at the pixels, in the model's input space, from one unit per row; how many rectifiers met the rule.
-
-    Each row begins with 1 at its position, or, without positions, everywhere with the unit's activation. All zero
-    where the layer does not depend on the image.
-    """
-    own = precision(model.network)
-    images = normalized(pixels, model.mean, model.std).to(own).requires_grad_()
-    rows, unit = torch.arange(len(units), device=images.device), torch.tensor(units, device=images.device)
-    chosen: list[Tensor] = []
-
-    def visit(_: str, output: Tensor) -> None:
-        own_maps = maps(output, layer.layout)[rows, unit]
-        if positions is None:
-            activation = own_maps.detach().clamp(min=0) if layer.rectifier else own_maps.detach()
-            chosen.append(own_maps * activation)
-        else:
-            y, x = torch.tensor(positions, device=images.device).T
-            chosen.append(own_maps[rows, y, x])
-
-    with exact_arithmetic():
-        with Observer(model.network, (layer.name,), visit, before_rectifier=True) as observer:
-            observer.run(images)
-        if not chosen[0].requires_grad:  # the layer does not depend on the image
-            return torch.zeros_like(images).float(), 0
-        with rule() as active:
-            (gradient,) = torch.autograd.grad(chosen[0].sum(), images, allow_unused=True, materialize_grads=True)
-    return gradient.float(), active.replaced
 
 
 def viewed(picture: Float[np.ndarray, "channel y x"], view: View) -> Float[np.ndarray, "shown y x"]:
@@ -151,18 +115,58 @@ def _scaled(sizes: Float[np.ndarray, "channel y x"]) -> Float[np.ndarray, "chann
     return np.asarray(sizes / most if most > 0 else sizes)
 
 
-def _passed_back(
-    task: Task, part: list[tuple[int, int]], rule: Rules
-) -> tuple[Float[np.ndarray, "row channel y x"], int]:
+@dataclass(frozen=True)
+class _Fires:
+    """A row of the task's units, a rank of its pictures, and what is shown of that."""
+
+    row: int
+    rank: int
+    crop: Crop
+
+
+def _together(task: Task, fires: Sequence[tuple[int, int]]) -> Iterator[list[_Fires]]:
+    """What shares a backward pass, crops of one shape; of small ones there are many at once."""
+    assert task.strongest is not None
+    _, *size = task.model.outline.input_shape
+    whole = whole_input(task.layer, (size[0], size[1]))
+    canvas = whole if task.section.origin == "map" else canvas_for(task.model, task.layer)
+    groups: dict[object, list[_Fires]] = {}
+    for row, rank in fires:
+        crop = crop_for(task.layer, canvas, whole.size, position(task.strongest, task.units[row], rank))
+        groups.setdefault((crop.size, crop.seen), []).append(_Fires(row, rank, crop))
+    for members in groups.values():
+        rows = min(MOST_ROWS, ROWS * prod(whole.size) // prod(members[0].crop.size))
+        for start in range(0, len(members), rows):
+            yield members[start : start + rows]
+
+
+def _passed_back(task: Task, part: Sequence[_Fires], rule: Rules) -> tuple[Sequence[_Fires], PassedBack]:
+    """What came back, and of what: of whole pictures where a unit is not on its crop what it was in the pass."""
     assert task.images is not None
     assert task.strongest is not None
-    units = [task.units[row] for row, _ in part]
-    where = [position(task.strongest, unit, rank) for unit, (_, rank) in zip(units, part, strict=True)]
-    indices = [int(task.strongest.image[unit, rank]) for unit, (_, rank) in zip(units, part, strict=True)]
-    pixels = torch.stack([unit_range(load(task.images, index, task.model.section)) for index in indices])
-    from_map = task.section.origin == "map"
-    gradient, replaced = passed_back(task.model, task.layer, pixels, units, None if from_map else where, rule=rule)
-    return gradient.cpu().numpy(), replaced
+    units, pixels, recorded = [task.units[one.row] for one in part], [], []
+    for unit, one in zip(units, part, strict=True):
+        top, left, bottom, right = one.crop.box
+        picture = unit_range(load(task.images, int(task.strongest.image[unit, one.rank]), task.model.section))
+        pixels.append(picture[:, top:bottom, left:right])
+        recorded.append(float(task.strongest.value[unit, one.rank]))
+    from_map, seen = task.section.origin == "map", part[0].crop.seen
+    positions = None if from_map else [one.crop.position for one in part]
+    made = passed_back(task.model, task.layer, torch.stack(pixels), units, positions, rule=rule, seen=seen)
+    whole = [_whole(task, one) for one in part]
+    if from_map or list(part) == whole or np.allclose(made.reached.cpu().numpy(), recorded, rtol=SAME, atol=0):
+        return part, made
+    several = [_passed_back(task, whole[start : start + ROWS], rule)[1] for start in range(0, len(whole), ROWS)]
+    return whole, PassedBack(
+        torch.cat([one.gradient for one in several]), torch.cat([one.reached for one in several]), several[0].replaced
+    )
+
+
+def _whole(task: Task, one: _Fires) -> _Fires:
+    assert task.strongest is not None
+    _, height, width = task.model.outline.input_shape
+    place = position(task.strongest, task.units[one.row], one.rank)
+    return _Fires(one.row, one.rank, Crop((0, 0, height, width), place))
 
 
 def _place(task: Task, y: int, x: int) -> Window:

@@ -73,8 +73,10 @@ class FastFirstConvolution(Functions):
     for rounding; it cannot be differentiated again (RuntimeError). Weights are prepared once for all entries.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, stems: bool = True) -> None:
+        """Without `stems`, ReLUs are passed back one by one, as who replaces their gradients needs it."""
         super().__init__(self._computed)
+        self._stems = stems
         self._prepared: MutableMapping[Tensor, _Prepared] = WeakTensorKeyDictionary()
         self._convolutions: MutableMapping[Tensor, _Made] = WeakTensorKeyDictionary()
         self._rectified: MutableMapping[Tensor, _Made] = WeakTensorKeyDictionary()
@@ -83,7 +85,7 @@ class FastFirstConvolution(Functions):
         title = getattr(function, "__name__", "").strip("_")
         if function is functional.conv2d:
             return self._convolved(*args, **kwargs)
-        if title == "relu":
+        if self._stems and title == "relu":
             return self._rectify(function, *args, **kwargs)
         return self._pooled(function, *args, **kwargs) if title == "max_pool2d" else function(*args, **kwargs)
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from audit import events
-from audit.analyses.backward import passed_back, viewed
+from audit.analyses.backward import viewed
+from audit.analyses.passed_back import passed_back
 from audit.ascent.canvas import canvas_of
 from audit.ascent.loop import ascend
 from audit.ascent.octaves import Octave
@@ -205,13 +206,14 @@ def test_what_is_passed_back_is_that_of_a_plain_loop(
     bottom, right = layer.map_size
     places, units = [(0, 0), (bottom - 1, right - 1), (3, 4), (5, 2)], [0, 0, 1, 0]
     rule = {"deconv": rules.deconvnet, "guided": rules.guided, "gradient": rules.plain}[way]
-    found, replaced = passed_back(given, layer, pixels, units, places, rule=rule)
+    passed = passed_back(given, layer, pixels, units, places, rule=rule)
+    found, replaced = passed.gradient, passed.replaced
     assert replaced == 1
     for image, unit, (y, x), picture in zip(pixels, units, places, found, strict=True):
         expected = passed_back_by_hand(network, image.double().numpy() - 0.5, unit, {(y, x): 1.0}, way)
         np.testing.assert_allclose(picture.double().numpy(), expected, rtol=1e-6, atol=1e-6)
     assert float(found[0].abs().max()) > 0
-    whole, _ = passed_back(given, layer, pixels, units, None, rule=rule)
+    whole = passed_back(given, layer, pixels, units, None, rule=rule).gradient
     for image, unit, picture in zip(pixels, units, whole, strict=True):
         begins = activations(given, "conv2", image, unit)
         if name == "relu":
@@ -314,8 +316,8 @@ def test_a_deconvnet_works_in_half_precision() -> None:
     exact, half = model(), model()
     half.network.bfloat16()
     pixels, layer = torch.rand(2, 3, 24, 20, generator=torch.Generator().manual_seed(0)), exact.outline.layer("conv2")
-    one, _ = passed_back(exact, layer, pixels, [0, 0], [(3, 4), (5, 6)], rule=rules.deconvnet)
-    other, _ = passed_back(half, layer, pixels, [0, 0], [(3, 4), (5, 6)], rule=rules.deconvnet)
+    one = passed_back(exact, layer, pixels, [0, 0], [(3, 4), (5, 6)], rule=rules.deconvnet).gradient
+    other = passed_back(half, layer, pixels, [0, 0], [(3, 4), (5, 6)], rule=rules.deconvnet).gradient
     assert other.dtype == torch.float32
     cosine = torch.nn.functional.cosine_similarity(one.flatten(1), other.flatten(1))
     assert float(cosine.min()) > 0.9
@@ -332,8 +334,8 @@ def test_a_deconvnet_on_cuda_is_that_of_the_cpu() -> None:
         std=there.std.cuda(),
     )
     pixels, layer = torch.rand(2, 3, 24, 20, generator=torch.Generator().manual_seed(0)), here.outline.layer("conv2")
-    one, _ = passed_back(here, layer, pixels, [0, 1], [(3, 4), (5, 6)], rule=rules.deconvnet)
-    other, _ = passed_back(moved, layer, pixels, [0, 1], [(3, 4), (5, 6)], rule=rules.deconvnet)
+    one = passed_back(here, layer, pixels, [0, 1], [(3, 4), (5, 6)], rule=rules.deconvnet).gradient
+    other = passed_back(moved, layer, pixels, [0, 1], [(3, 4), (5, 6)], rule=rules.deconvnet).gradient
     torch.testing.assert_close(other.cpu(), one, rtol=1e-5, atol=1e-6)
 
 
