@@ -43,6 +43,7 @@ class Examination:
             config, subject.model, plan.needs(subject, items), data, work=self.work, listener=listener
         )
         self.pictures: dict[tuple[str, str], Pictures] = {}
+        self.tables: list[Table] = []
         self._verdicts: dict[tuple[str | None, str], Verdict] = {}
 
     def verdict(self, item: Item) -> Verdict:
@@ -116,6 +117,8 @@ class Examination:
         section = self.subject.layers[layer.name].analyses[item.task]
         if item.task in registry.names("study"):
             return Verdict(item, "passed", _summed(self.measured.claims()))
+        if item.task in registry.names("overview"):
+            return self._overviewed(item, layer, section)
         if not plan.pictures(item.task):
             units = self.measured.units(layer, item.task)
             return Verdict(
@@ -129,6 +132,23 @@ class Examination:
         return Verdict(
             item, "passed", f"{plural(len(chosen), 'unit')}, {plural(pictures.tiles.shape[1], 'picture')} each"
         )
+
+    def _overviewed(self, item: Item, layer: Layer, section: LayerSection) -> Verdict:
+        """Of the layer as a whole; from earlier work where nothing changed, else made now."""
+        model = self.subject.model
+        codes, images = self.measured.codes_of(layer), self.measured.data.images
+        task = Task(model, layer, (), section, {}, self.config.audit.seed, self.listener, images, codes=codes)
+        options = {"overview": item.task, "options": repr(section.tsne), "seed": task.seed, "labels": model.labels}
+        made_by = key(layer=layer.name, **options, **self.measured.made_by)
+        overview, found = plan.overview(item.task), self.work.get(made_by)
+        if found is None:
+            found = list(overview.run(task))
+            self.work.put(made_by, found)
+        pictures, *tables = found
+        assert isinstance(pictures, Pictures)
+        self.pictures[layer.name, item.task] = pictures
+        self.tables += [made for made in tables if isinstance(made, Table)]
+        return Verdict(item, "passed", overview.said(found))
 
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now."""

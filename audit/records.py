@@ -1,6 +1,6 @@
 """The words that all parts share: what a model is made of, what was measured, what was judged. No torch here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -164,6 +164,17 @@ class Table:
     def rows(self) -> int:
         """How many rows there are."""
         return len(next(iter(self.columns.values()), ()))
+
+
+def joined(tables: Sequence[Table]) -> list[Table]:
+    """The rows of the tables of one name, one after another; in the order of their first names."""
+    parts: dict[str, list[Table]] = {}
+    for table in tables:
+        parts.setdefault(table.name, []).append(table)
+    return [
+        Table(name, {column: np.concatenate([part.columns[column] for part in those]) for column in those[0].columns})
+        for name, those in parts.items()
+    ]
 
 
 @dataclass(frozen=True)

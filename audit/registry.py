@@ -51,6 +51,9 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "occlusion": "audit.analyses.occlusion:Occlusion",
         "filters": "audit.analyses.filters:Filters",
     },
+    "overview": {
+        "tsne": "audit.analyses.tsne:Tsne",
+    },
     "regularizer": {
         "decay": "audit.ascent.regularizers.decay:Decay",
         "blur": "audit.ascent.regularizers.blur:Blur",

@@ -17,7 +17,7 @@ from audit.errors import Unavailable
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
-from audit.records import Histogram, Item, Report, Scalars, TopK, Verdict
+from audit.records import Histogram, Item, Report, Scalars, TopK, Verdict, joined
 from audit.render import html, pdf
 from audit.store import publish_latest, put_codes, write
 
@@ -117,7 +117,12 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=(*measured.made(), *summaries(pictures), *variations(subject.model.outline, pictures)),
+            tables=(
+                *measured.made(),
+                *joined(examination.tables),
+                *summaries(pictures),
+                *variations(subject.model.outline, pictures),
+            ),
             claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
             numbers=measured.numbers,
             pictures=pictures,

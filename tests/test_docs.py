@@ -84,7 +84,9 @@ def as_written(value: object, like: str) -> str:
     return like if float(like) == value else str(value)
 
 
-@pytest.mark.parametrize("name", [name for kind in ("statistic", "study", "analysis") for name in registry.names(kind)])
+@pytest.mark.parametrize(
+    "name", [name for kind in ("statistic", "study", "analysis", "overview") for name in registry.names(kind)]
+)
 def test_every_analysis_has_a_section(name):
     assert re.search(rf"^## {name}$", page("docs/analyses.md"), re.MULTILINE)
 

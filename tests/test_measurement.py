@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from audit.analyses.tsne import Tsne
 from audit.data.images import open_images
 from audit.data.preprocess import batches, normalized
 from audit.measurement import Measurement
@@ -155,3 +156,45 @@ def test_a_block_that_hands_on_its_relu_is_not_measured_again_unless_it_is_named
     assert "0" not in chosen["*"]
     assert "0.2" in chosen["*"]
     assert "0" in chosen["['*', '0']"]
+
+
+def test_the_codes_of_a_layer_lie_on_a_grid_as_they_are_after_its_relu(tmp_path: Path) -> None:
+    labelled = {"factory": "audit.demo.generator:pictures", "arguments": {"count": 40, "split": "test", "seed": 1}}
+    layers = section("[[layers]]", name=["conv2", "fc"], units="flagged", analyses=["tsne"])
+    session = session_of(tmp_path, MODEL + data(**labelled) + layers + NON_FINITE)
+    found = verdicts(session, only="tsne")
+    assert {verdict.outcome for verdict in found.values()} == {"passed"}
+    assert found["conv2::tsne"].message.startswith("trustworthiness 0.")
+    (examination,) = session._examinations.values()
+    report = session._report(examination)
+    codes = measured(session).codes_of(measured(session).model.outline.layer("conv2"))
+    assert codes[range(40)].min() == 0
+    assert codes[range(40)].max() > 0
+    where, quality = (next(t for t in report.tables if t.name == name) for name in ("tsne", "tsne_quality"))
+    assert where.rows == 80
+    for layer in ("conv2", "fc"):
+        mine = where.columns["layer"] == layer
+        assert len(set(zip(where.columns["row"][mine], where.columns["column"][mine], strict=True))) == 40
+        of = {
+            name: float(quality.columns["trustworthiness"][row])
+            for row, name in enumerate(quality.columns["arrangement"])
+            if quality.columns["layer"][row] == layer
+        }
+        assert of["codes"] == 1
+        assert of["plane"] > of["grid"] > of["random"] + 0.1
+    assert [(record.layer, record.kind, record.tiles.shape) for record in report.pictures] == [
+        (layer, "tsne", (1, 42, 64, 64, 3)) for layer in ("conv2", "fc")
+    ]
+
+
+def test_kept_work_is_laid_out_again_only_where_its_options_change(tmp_path: Path, monkeypatch: Any) -> None:
+    labelled = {"factory": "audit.demo.generator:pictures", "arguments": {"count": 20, "split": "test", "seed": 1}}
+    runs = []
+    make = Tsne.run
+    monkeypatch.setattr(Tsne, "run", lambda self, task: runs.append(task.section.tsne) or make(self, task))
+    for thumbnail in (16, 16, 12):
+        layers = section("[[layers]]", name="fc", analyses=["tsne"], tsne={"thumbnail": thumbnail})
+        session = session_of(tmp_path, MODEL + data(**labelled) + layers + NON_FINITE)
+        (verdict,) = verdicts(session, only="tsne").values()
+        assert verdict.outcome == "passed"
+    assert [options.thumbnail for options in runs] == [16, 12]

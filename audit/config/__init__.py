@@ -12,6 +12,7 @@ from audit.config.sections import (
     ModelSection,
     OcclusionSection,
     Section,
+    TsneSection,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ModelSection",
     "OcclusionSection",
     "Section",
+    "TsneSection",
     "read",
     "read_partly",
     "schema",

@@ -35,8 +35,9 @@ Units = Annotated[
 
 
 def analyses() -> list[str]:
-    """What a layer may be asked for: statistics of the pass, studies of the first convolution, and pictures."""
-    return [name for kind in ("statistic", "study", "analysis") for name in registry.names(kind)]
+    """What a layer may be asked for: statistics of the pass, studies of the first convolution, pictures of its units
+    and of itself."""
+    return [name for kind in ("statistic", "study", "analysis", "overview") for name in registry.names(kind)]
 
 
 def _known_analysis(name: str) -> str:
@@ -216,6 +217,20 @@ class OcclusionSection(Section):
     )
 
 
+class TsneSection(Section):
+    """The plane and the grid of the analysis "tsne"."""
+
+    pictures: Annotated[int, Field(ge=1, le=2500)] = Field(
+        900, description="Pictures on the grid at most; of more, as many are taken evenly spread."
+    )
+    perplexity: float = Field(
+        30.0, ge=1, description="How many neighbours a picture has, roughly; at most a third of the pictures."
+    )
+    thumbnail: Annotated[int, Field(ge=8, le=320)] | None = Field(
+        None, description="Longer side of a picture on the grid, in pixels; what fits a page if left out."
+    )
+
+
 class LayerSection(Section):
     """Which layers are measured, and which of their units are pictured how."""
 
@@ -263,6 +278,7 @@ class LayerSection(Section):
     occlusion: OcclusionSection = Field(
         OcclusionSection(), description='The cover of the analysis "occlusion", and what is read.'
     )
+    tsne: TsneSection = Field(TsneSection(), description='The plane and the grid of the analysis "tsne".')
     directions: Annotated[str, Field(pattern=r"^random:[1-9][0-9]*$")] | tuple[DirectionSection, ...] = Field(
         "random:4", description='What the analysis "directions" excites: "random:4", or a list of them.'
     )

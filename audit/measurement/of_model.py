@@ -20,8 +20,9 @@ from audit.measurement.once import Once
 from audit.measurement.one_pass import OnePass
 from audit.model.load import Model
 from audit.plan import Needs
-from audit.records import Claim, Histogram, Layer, Numbers, Scalars, Table, TopK
+from audit.records import Claim, Histogram, Layer, Numbers, Scalars, Table, TopK, joined
 from audit.store.work import Work, key
+from audit.stream.codes import CodeFile, open_codes
 from audit.stream.histogram import quantile_columns
 from audit.stream.normalisations import normalisations
 from audit.stream.parameters import parameters
@@ -94,6 +95,12 @@ class Measurement:
     def codes(self) -> dict[str, Path]:
         """The file of each layer whose codes were asked for and written."""
         return self.one_pass.codes if self.done else {}
+
+    def codes_of(self, layer: Layer) -> CodeFile:
+        """The codes of the layer after its rectifier, if it has one; Unavailable where they could not be had."""
+        name = layer.activation or layer.name
+        self.one_pass.of_statistic(name, "codes")
+        return open_codes(self.one_pass.codes[name])
 
     def slope(self, size: tuple[int, int]) -> float:
         """Of the power spectrum of the pictures' centres, cut to that size (y, x): a mean over some of them."""
@@ -199,10 +206,7 @@ class Measurement:
         if not self.done:
             return []
         records = [record for layer in self.needs.layers for record in self.one_pass.of_layer(layer)]
-        rows = [record.columns for record in records if isinstance(record, Table) and record.name == "correlations"]
-        if not rows:
-            return []
-        return [Table("correlations", {name: np.concatenate([row[name] for row in rows]) for name in rows[0]})]
+        return joined([record for record in records if isinstance(record, Table) and record.name == "correlations"])
 
     def _predictions(self) -> Table:
         """What the model said of each picture, with the name of the picture."""

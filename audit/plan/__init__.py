@@ -1,7 +1,7 @@
 """Config and models -> what can be selected; selected items -> what has to be measured for them, each once."""
 
 from audit.plan.layers import chosen_units
-from audit.plan.needs import Needs, analysis, flaggers, needs, needs_pictures, statistics
+from audit.plan.needs import Needs, analysis, flaggers, needs, needs_pictures, overview, statistics
 from audit.plan.preparation import device, prepare
 from audit.plan.subject import Chosen, Prepared, Subject, pictures
 
@@ -16,6 +16,7 @@ __all__ = [
     "flaggers",
     "needs",
     "needs_pictures",
+    "overview",
     "pictures",
     "prepare",
     "statistics",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from audit import registry
-from audit.analyses.task import Analysis
+from audit.analyses.task import Analysis, Overview
 from audit.checks.evidence import Check, Need
 from audit.config import LayerSection
 from audit.plan.subject import Subject
@@ -51,6 +51,12 @@ def analysis(name: str) -> Analysis:
     return made
 
 
+def overview(name: str) -> Overview:
+    """The overview of that name."""
+    made: Overview = registry.load("overview", name)()
+    return made
+
+
 def needs_pictures(subject: Subject, task: str, section: LayerSection) -> bool:
     """Whether an analysis needs the units' strongest pictures: by itself, or to start from them."""
     starts = {subject.presets[name].start for name in section.presets} if task == "optimized" else set()
@@ -86,6 +92,8 @@ def _of_analysis(subject: Subject, item: Item) -> Iterator[tuple[str, str]]:
         return
     if item.task in statistics():
         yield item.layer, item.task
+    elif item.task in registry.names("overview"):
+        yield _activation(subject, item.layer), "codes"
     elif item.task in registry.names("study"):
         yield from ((place, "activations") for place in subject.layers)
         yield _activation(subject, item.layer), "distributions"

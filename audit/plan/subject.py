@@ -63,4 +63,4 @@ class Prepared:
 
 def pictures(task: str) -> bool:
     """Whether the task is an analysis that makes pictures, and so runs after everything that the pass decides."""
-    return task in registry.names("analysis")
+    return task in (*registry.names("analysis"), *registry.names("overview"))

@@ -9,13 +9,15 @@ from audit.render.pages import build
 from audit.render.sprites import for_screen
 from audit.render.templates import environment
 from audit.store import read
+from audit.store.sprites import LOSSLESS_SIDE
 
 
 def render(folder: Path) -> Path:
     """Writes `report.html` into the folder of a report and returns its path. StoreError if there is no report."""
     folder = Path(folder)
     report = read(folder)
-    pictures = sum(record.tiles.shape[0] * record.tiles.shape[1] for record in report.pictures)
+    large = [record.tiles.shape for record in report.pictures if max(record.tiles.shape[2:4]) > LOSSLESS_SIDE]
+    pictures = sum(shape[0] * shape[1] for shape in large)
     page = build(report, for_screen(pictures))
     text = environment().get_template("report.html").render(page=page, version=__version__)
     return replace(folder / "report.html", text.encode("utf-8"))

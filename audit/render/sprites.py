@@ -20,8 +20,14 @@ BYTES_PER_PIXEL = 0.45
 """Of a noisy JPEG of `QUALITY`, 4:4:4, measured on optimized images."""
 
 QUALITY = 88
+LOSSLESS_BYTES = 3_000_000
+"""Of the pixels of a montage of small tiles; a mosaic of many is a JPEG."""
+
 PRINT_SIDE = 112
 """Side in pixels of a tile on paper: 200 dots per inch at 14 mm."""
+
+PAGE_SIDE = 2000
+"""Side in pixels that all tiles of a montage share on paper: 300 dots per inch across a page."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +52,20 @@ def for_screen(pictures: int) -> Embed:
     def embed(tiles: UInt8[np.ndarray, "tile y x 3"], groups: int) -> Embedded:
         small = max(tiles.shape[1:3]) <= LOSSLESS_SIDE
         picture = _montage(tiles if small else _resized(tiles, limit), groups, gap=0)
-        return _embedded(picture, lossless=small)
+        return _embedded(picture, lossless=small and picture.nbytes <= LOSSLESS_BYTES)
 
     return embed
 
 
 def for_print(tiles: UInt8[np.ndarray, "tile y x 3"], groups: int) -> Embedded:
     """A JPEG montage with white gaps; small tiles are enlarged by a whole number so that their pixels stay squares."""
-    factor = PRINT_SIDE // max(tiles.shape[1:3])
+    across = int(places(len(tiles), groups).max()) + 1
+    side = min(PRINT_SIDE, max(1, PAGE_SIDE // across))
+    factor = side // max(tiles.shape[1:3])
     if factor > 1:
         sized: UInt8[np.ndarray, "tile y x 3"] = tiles.repeat(factor, axis=1).repeat(factor, axis=2)
     else:
-        sized = _resized(tiles, PRINT_SIDE)
+        sized = _resized(tiles, side)
     return _embedded(_montage(sized, groups, gap=max(2, max(sized.shape[1:3]) // 28)), lossless=False)
 
 

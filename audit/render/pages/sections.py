@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from audit.render.charts.drawing import Chart
 from audit.words import plural
 
+NOTHING = "nothing to show"
+"""A caption that begins so stands for a picture that could not be made; the text says why."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of several in one: its caption, and whether there is nothing to see."""
+
+    caption: str
+    void: bool
+
 
 @dataclass(frozen=True)
 class Column:

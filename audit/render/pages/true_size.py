@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audit.records import Layer, Pictures, Report
-from audit.render.pages.units import NOTHING
+from audit.render.pages.sections import NOTHING
 from audit.render.sprites import Embedded, true_size
 from audit.render.wording import BY, link, place
 from audit.store.sprites import grid

@@ -11,13 +11,15 @@ from audit.render.charts.drawing import Chart
 from audit.render.pages.classes import class_facts
 from audit.render.pages.columns import COLUMNS, Columns, cell
 from audit.render.pages.layers import Fact
+from audit.render.pages.mosaic import Mosaic, mosaic_of
 from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
-from audit.render.pages.sections import Grid
+from audit.render.pages.sections import NOTHING, Grid, Tile
 from audit.render.sprites import Embed, Embedded
 from audit.render.wording import BY, link, place
 from audit.store.sprites import grid
 
 KINDS = {
+    "tsne": ("t-SNE of the codes", "Pictures that the layer answers alike lie side by side, each at its own place."),
     "optimized": (
         "Optimized images",
         "Made by the network alone: noise that was changed until the unit fired strongly.",
@@ -36,16 +38,8 @@ KINDS = {
 }
 """Kinds of pictures in the order in which they are shown: title and what they are."""
 
-NOTHING = "nothing to show"
-"""A caption that begins so stands for a picture that could not be made; the text says why."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One picture of a block: its caption, and whether there is nothing to see."""
-
-    caption: str
-    void: bool
+OF_LAYERS = ("directions", "tsne")
+"""Kinds of which the pictures are of no units."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ class Method:
 
 @dataclass(frozen=True)
 class PicturedLayer:
-    """A layer with its pictured units."""
+    """A layer with its pictured units, and the mosaic of its codes."""
 
     anchor: str
     href: str
@@ -115,6 +109,7 @@ class PicturedLayer:
     text: str
     methods: tuple[Method, ...]
     distribution: Chart | None
+    mosaic: Mosaic | None
     units: tuple[UnitSection, ...]
 
 
@@ -133,7 +128,7 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
         is_class = report.outline.has_classes(layer)
         labels = report.labels if is_class and len(report.labels) == layer.units else ()
         rows = {unit: measured.get((layer.name, unit), []) for unit in units}
-        of_units = [(kind, mine.get(kind)) for kind in kinds if kind != "directions"]
+        of_units = [(kind, mine.get(kind)) for kind in kinds if kind not in OF_LAYERS]
         panels = _Panels(layer.name, of_units, failed, rows, embed, whole)
         methods = [Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine]
         yield PicturedLayer(
@@ -150,6 +145,7 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
                 ),
             ),
             distribution=_distribution(report, layer, units),
+            mosaic=mosaic_of(mine["tsne"], report.tables, embed, *KINDS["tsne"]) if "tsne" in mine else None,
             units=(
                 *(
                     _class_page(section, of_class.get(unit, ())) if is_class else section
