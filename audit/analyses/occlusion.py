@@ -14,7 +14,7 @@ from audit import events
 from audit.analyses.max_patches import BORDER, caption, has_picture, position
 from audit.analyses.task import Task
 from audit.analyses.windows import Window, cut, window
-from audit.config import Fill, OcclusionSection
+from audit.config import Fill, OcclusionSection, Said
 from audit.data.display import rgb
 from audit.data.preprocess import load, normalized, unit_range
 from audit.errors import Unavailable
@@ -22,7 +22,7 @@ from audit.model.incremental import Incremental, NotFollowedError
 from audit.model.load import Model
 from audit.model.looking import looking
 from audit.model.outline import maps
-from audit.records import Pictures
+from audit.records import Layer, Pictures
 from audit.words import plural
 
 BLOCK = 7
@@ -160,7 +160,7 @@ def _tile(
     side, step = cover_of(options, place)
     places = covers(picture.shape[1:], side, step, place)
     filled = filling(picture, options.fill, task.model.mean.cpu().numpy(), side)
-    with _reading(task, unit, where) as reading:
+    with reading_of(task.model, task.layer, unit, where, options.of) as reading:
         whole, values = reading.of(picture), reading.of_covered(picture, filled, places)
     advance(1)
     lost = float((whole - values.min()) / whole) if whole > 0 else float("nan")
@@ -172,7 +172,7 @@ def _tile(
     )
 
 
-class _Reading:
+class Reading:
     """What a unit says of pictures of 0..1: its activation at a position, or its probability among the classes."""
 
     def __init__(self, model: Model, run: Callable[[Tensor], None], said: list[Tensor], incremental: Incremental):
@@ -221,16 +221,17 @@ class _Reading:
 
 
 @contextmanager
-def _reading(task: Task, unit: int, where: tuple[int, int]) -> Iterator[_Reading]:
-    model, layer, incremental = task.model, task.layer, Incremental()
+def reading_of(model: Model, layer: Layer, unit: int, where: tuple[int, int], of: Said) -> Iterator[Reading]:
+    """Of a unit of the layer at (y, x) of its map; "probability" is that of a class among all units."""
+    incremental = Incremental()
     said: list[Tensor] = []
 
     def visit(_: str, output: Tensor) -> None:
         values = incremental.at(maps(output, layer.layout), where).double()
-        said.append((values.softmax(1) if task.section.occlusion.of == "probability" else values)[:, unit].clone())
+        said.append((values.softmax(1) if of == "probability" else values)[:, unit].clone())
 
     with looking(model.network, [layer.name], visit) as run:
-        yield _Reading(model, run, said, incremental)
+        yield Reading(model, run, said, incremental)
 
 
 def blocks(places: Sequence[Window]) -> list[list[int]]:

@@ -11,6 +11,7 @@ from audit.config.sections import (
     LayerSection,
     ModelSection,
     OcclusionSection,
+    Said,
     Section,
     TsneSection,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "LayerSection",
     "ModelSection",
     "OcclusionSection",
+    "Said",
     "Section",
     "TsneSection",
     "read",

@@ -198,6 +198,7 @@ class DirectionSection(Section):
 
 
 Fill = Literal["zero", "mean", "blur"]
+Said = Literal["activation", "probability"]
 
 
 class OcclusionSection(Section):
@@ -212,9 +213,7 @@ class OcclusionSection(Section):
         description="What covers: zero, which to the network is the mean colour of its training pictures; the "
         "picture's own mean; or the picture blurred.",
     )
-    of: Literal["activation", "probability"] = Field(
-        "activation", description="What is read: the unit's activation, or a class's probability."
-    )
+    of: Said = Field("activation", description="What is read: the unit's activation, or a class's probability.")
 
 
 class TsneSection(Section):
