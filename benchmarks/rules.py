@@ -4,8 +4,8 @@
 
 The reference runs the same network with every rectifier written out as an autograd function with the rule; ours is what
 an audit computes. In float64, from the strongest class of a picture of noise; each figure is the largest difference,
-over the reference's largest value. Each builder runs in a process of its own. Fails where one is beyond 1e-5. PYTHON is an
-interpreter that has captum and zennit: what they say of the named networks is held against the reference, too.
+over the reference's largest value. Each builder runs in a process of its own. Fails where one is beyond 1e-5. PYTHON is
+an interpreter that has captum and zennit: what they say of the named networks is held against the reference, too.
 """
 
 import argparse
