@@ -34,6 +34,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "distributions": "audit.stream.statistics:distributions",
         "correlations": "audit.stream.statistics:correlations",
         "selectivity": "audit.stream.statistics:selectivity",
+        "detectors": "audit.stream.statistics:detectors",
         "maps": "audit.stream.statistics:maps",
         "codes": "audit.stream.statistics:codes",
     },

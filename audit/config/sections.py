@@ -151,6 +151,11 @@ class DataSection(Section):
     )
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
     limit: Positive | None = Field(None, description="Use this many pictures, evenly spread over the whole.")
+    concepts: Text | None = Field(
+        None,
+        description='A CSV file of what people know of the pictures, for the analysis "detectors": a column "picture" '
+        "with their names, and columns of 0 and 1, or of kinds; relative to this file.",
+    )
     batch: Positive = Field(32, description="Pictures per forward pass.")
     damaged: float = Field(
         1.0, ge=0, le=100, description="Percent of the pictures that may be damaged; with more the run fails."
