@@ -831,3 +831,10 @@ def test_the_examples_of_the_page_are_right(written: Any) -> None:
     together = read(written("\n".join(others)), {})
     assert together.models[0].name == "resnet20"
     assert together.layers[0].presets == ("yosinski-3", "sparse")
+
+
+def test_a_warp_that_moves_nothing_is_refused(tmp_path):
+    layers = '[[layers]]\nname = "*"\ncorrespondence = { rotate = 0, scale = 1, shift = 0 }\n'
+    (tmp_path / "audit.toml").write_text('[[models]]\nname = "m"\nfactory = "nets.py:net"\n' + layers)
+    with pytest.raises(ConfigError, match=r"audit\.toml:6:.*moves nothing"):
+        read(tmp_path / "audit.toml")
