@@ -813,7 +813,7 @@ def test_every_default_of_a_section_is_documented() -> None:
         for key, node in schema()["$defs"][name]["properties"].items():
             row = re.search(rf"^\| `{key}` \|.*$", CHAPTERS[kind], re.MULTILINE)
             assert row, f"{kind}.{key} has no row"
-            if node.get("default") and key not in ("presets", "occlusion"):
+            if node.get("default") and key not in ("presets", "occlusion", "correspondence"):
                 assert f"`{json.dumps(node['default'])}`" in row[0], f"the default of {kind}.{key}"
 
 
@@ -823,6 +823,15 @@ def test_every_option_of_the_cover_is_documented() -> None:
         row = re.search(rf"^\| `{key}` \|.*$", page, re.MULTILINE)
         assert row, f"occlusion.{key} has no row"
         assert node.get("default") is None or f'`"{node["default"]}"`' in row[0]
+
+
+def test_every_option_of_the_warps_is_documented() -> None:
+    for key, node in schema()["$defs"]["CorrespondenceSection"]["properties"].items():
+        page = (Path(__file__).parents[1] / "docs" / "analyses.md").read_text(encoding="utf-8")
+        default = node["default"]
+        said = f"{default:g}" if isinstance(default, float) else json.dumps(default)
+        assert f"| `{key}` | `{said}` |" in page
+        assert f"`{key}`" in CHAPTERS["layers"]
 
 
 def test_the_examples_of_the_page_are_right(written: Any) -> None:

@@ -218,3 +218,21 @@ def test_a_block_that_hands_on_its_relu_is_not_measured_again_unless_it_is_named
     assert "0" not in chosen["*"]
     assert "0.2" in chosen["*"]
     assert "0" in chosen["['*', '0']"]
+
+
+def test_correspondence_is_kept_work_until_its_warps_change(tmp_path: Path) -> None:
+    bright(tmp_path)
+    made = {}
+    for name, seed, rotate in (("first", 0, 30), ("again", 0, 30), ("seed", 1, 30), ("turned", 0, 90)):
+        model = MODEL.replace("[audit]\n", f"[audit]\nseed = {seed}\n")
+        layers = section(
+            "[[layers]]", name="relu2", analyses=["correspondence"], correspondence={"pictures": 3, "rotate": rotate}
+        )
+        session = session_of(tmp_path, model + data(folder="pictures") + layers + NON_FINITE)
+        assert {verdict.outcome for verdict in verdicts(session).values()} == {"passed"}
+        (examination,) = session._examinations.values()
+        made[name] = examination.pictures["relu2", "correspondence"].numbers["moved"].tolist()
+    assert made["first"] == made["again"]
+    assert made["first"] not in (made["seed"], made["turned"])
+    (table,) = [table for table in read(session.publish("demo").folder).tables if table.name == "correspondence"]
+    assert set(table.columns["layer"]) == {"relu2"}

@@ -8,10 +8,10 @@ CORRESPONDENCE = "correspondence"
 """The kind of pictures that are shown with the chart, and not among the units."""
 
 METHODS = {
-    "features": "the layer's features",
-    "daisy": "DAISY descriptors",
-    "pixels": "pixels that it sees",
-    "still": "nothing moved",
+    "features": "features",
+    "daisy": "DAISY",
+    "pixels": "pixels",
+    "still": "not moving",
     "chance": "chance",
 }
 """Methods in the order in which they are shown, in words."""
@@ -34,7 +34,7 @@ def found(table: Table) -> Chart | None:
     if not shown:
         return None
     names, layers = list(METHODS.values()), list(dict.fromkeys(row["layer"] for row in shown))
-    colour = alt.Color("method:N").title(None).scale(domain=names, range=COLOURS).legend(columns=3)
+    colour = alt.Color("method:N").title(None).scale(domain=names, range=COLOURS)
     shape = alt.Shape("method:N").title(None).scale(domain=names, range=SHAPES)
     base = alt.Chart(alt.InlineData(shown)).encode(
         y=alt.Y("layer:N").sort(layers).title(None).axis(alt.Axis(ticks=False, labelLimit=180)),

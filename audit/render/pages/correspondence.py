@@ -43,7 +43,7 @@ def correspondence_section(report: Report) -> Correspondence | None:
     table = next((table for table in report.tables if table.name == CORRESPONDENCE), None)
     if table is None:
         return None
-    rows = rows_of(table, "layer", "method", "within", "pck", "low", "high", "pictures", "keypoints", "moved")
+    rows = rows_of(table, "layer", "method", "within", "pck", "low", "high", "pictures", "keypoints")
     shown = section(
         CORRESPONDENCE,
         CORRESPONDENCE,
@@ -73,20 +73,19 @@ def _grid(rows: Sequence[dict[str, Any]]) -> Grid | None:
         "Keypoints that are found",
         "Within shares of the longer side of the input, or the stride of the layer's map; mean over the pictures and "
         "its 95 % interval. Itself: places that find themselves in the same picture, all where no two look alike to "
-        "the layer. Moved: mean distance in pixels.",
+        "the layer.",
         (
             *(Column(name) for name in ("layer", "by")),
             *(Column(f"within {name}", True) for name in tolerances),
-            *(Column(name, True) for name in ("itself", "keypoints", "moved")),
+            *(Column(name, True) for name in ("itself", "keypoints")),
         ),
         tuple(
             (
                 layer,
                 word,
                 *(_cell(share.get((layer, method, name))) for name in tolerances),
-                _cell(share.get((layer, IDENTITY, ""))) if method == "features" else DASH,
+                _share(share.get((layer, IDENTITY, ""))) if method == "features" else DASH,
                 number(row["keypoints"]),
-                number(round(row["moved"], 1)),
             )
             for layer, row in layers.items()
             for method, word in METHODS.items()
@@ -95,8 +94,13 @@ def _grid(rows: Sequence[dict[str, Any]]) -> Grid | None:
     )
 
 
+def _share(row: dict[str, Any] | None) -> str:
+    return DASH if row is None or np.isnan(row["pck"]) else percent(row["pck"])
+
+
 def _cell(row: dict[str, Any] | None) -> str:
+    """In percent, with its interval."""
     if row is None or np.isnan(row["pck"]):
         return DASH
-    interval = "" if np.isnan(row["low"]) else f" ({percent(row['low'])} to {percent(row['high'])})"
-    return f"{percent(row['pck'])}{interval}"
+    interval = "" if np.isnan(row["low"]) else f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+    return f"{100 * row['pck']:.1f} %{interval}"
