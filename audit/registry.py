@@ -34,6 +34,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "distributions": "audit.stream.statistics:distributions",
         "correlations": "audit.stream.statistics:correlations",
         "selectivity": "audit.stream.statistics:selectivity",
+        "detectors": "audit.stream.statistics:detectors",
         "maps": "audit.stream.statistics:maps",
         "codes": "audit.stream.statistics:codes",
     },
@@ -50,6 +51,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "gradient": "audit.analyses.gradient:Gradient",
         "occlusion": "audit.analyses.occlusion:Occlusion",
         "filters": "audit.analyses.filters:Filters",
+        "correspondence": "audit.analyses.correspondence:Correspondence",
     },
     "overview": {
         "tsne": "audit.analyses.tsne:Tsne",

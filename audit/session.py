@@ -11,6 +11,7 @@ import torch
 
 import audit
 from audit import events
+from audit.analyses.pck import correspondences
 from audit.analyses.summaries import summaries
 from audit.claims.variation import of_variation, variations
 from audit.errors import Unavailable
@@ -122,6 +123,7 @@ class Session:
                 *joined(examination.tables),
                 *summaries(pictures),
                 *variations(subject.model.outline, pictures),
+                *correspondences(pictures),
             ),
             claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
             numbers=measured.numbers,

@@ -813,7 +813,7 @@ def test_every_default_of_a_section_is_documented() -> None:
         for key, node in schema()["$defs"][name]["properties"].items():
             row = re.search(rf"^\| `{key}` \|.*$", CHAPTERS[kind], re.MULTILINE)
             assert row, f"{kind}.{key} has no row"
-            if node.get("default") and key not in ("presets", "occlusion", "tsne"):
+            if node.get("default") and key not in ("presets", "occlusion", "tsne", "correspondence"):
                 assert f"`{json.dumps(node['default'])}`" in row[0], f"the default of {kind}.{key}"
 
 
@@ -833,9 +833,25 @@ def test_every_option_of_tsne_is_documented() -> None:
         assert node.get("default") is None or f"`{node['default']}`" in row[0]
 
 
+def test_every_option_of_the_warps_is_documented() -> None:
+    for key, node in schema()["$defs"]["CorrespondenceSection"]["properties"].items():
+        page = (Path(__file__).parents[1] / "docs" / "analyses.md").read_text(encoding="utf-8")
+        default = node["default"]
+        said = f"{default:g}" if isinstance(default, float) else json.dumps(default)
+        assert f"| `{key}` | `{said}` |" in page
+        assert f"`{key}`" in CHAPTERS["layers"]
+
+
 def test_the_examples_of_the_page_are_right(written: Any) -> None:
     first, *others = re.findall(r"^```toml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert len(read(written(first), {"DEEPVIS_DATA": "/data"}).checks) == 2
     together = read(written("\n".join(others)), {})
     assert together.models[0].name == "resnet20"
     assert together.layers[0].presets == ("yosinski-3", "sparse")
+
+
+def test_a_warp_that_moves_nothing_is_refused(tmp_path):
+    layers = '[[layers]]\nname = "*"\ncorrespondence = { rotate = 0, scale = 1, shift = 0 }\n'
+    (tmp_path / "audit.toml").write_text('[[models]]\nname = "m"\nfactory = "nets.py:net"\n' + layers)
+    with pytest.raises(ConfigError, match=r"audit\.toml:6:.*moves nothing"):
+        read(tmp_path / "audit.toml")

@@ -11,6 +11,7 @@ from PIL import Image
 from audit.analyses.tsne import Tsne
 from audit.data.images import open_images
 from audit.data.preprocess import batches, normalized
+from audit.errors import ConfigError
 from audit.measurement import Measurement
 from audit.plan import prepare
 from audit.records import Verdict
@@ -92,6 +93,68 @@ def test_each_layer_whose_correlations_were_measured_has_a_row_of_its_directions
         assert table.columns["layer"].tolist() == ["relu1", "relu2"]
         assert table.columns["units"].tolist() == units
         assert all(1 <= found <= there for found, there in zip(table.columns["effective_units"], units, strict=True))
+
+
+CONCEPTS = section("[[layers]]", name=["relu1", "fc"], analyses=["detectors"])
+
+
+def bright(folder: Path) -> Path:
+    """40 pictures of noise, every second one brighter by half."""
+    random = np.random.default_rng(0)
+    (folder / "pictures").mkdir()
+    for number in range(40):
+        pixels = random.integers(0, 100, (64, 64, 3), np.uint8) + 100 * (number % 2)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "pictures" / f"{number:02}.png")
+    rows = (f"{number:02}.png,{number % 2}\n" for number in range(40))
+    (folder / "concepts.csv").write_text("picture,bright\n" + "".join(rows))
+    return folder
+
+
+def test_concepts_need_no_labels_and_are_named_in_the_report(tmp_path: Path) -> None:
+    bright(tmp_path)
+    for _ in range(2):  # the second time from kept work
+        text = MODEL + data(folder="pictures", concepts="concepts.csv") + CONCEPTS + NON_FINITE
+        session = session_of(tmp_path, text)
+        assert {verdict.outcome for verdict in verdicts(session).values()} == {"passed"}
+        tables = {table.name: table.columns for table in measured(session).made()}
+        assert tables["concepts"]["name"].tolist() == ["bright"]
+        assert tables["detectors"]["layer"].tolist() == ["relu1", "fc"]
+        assert tables["detectors"]["of"].tolist() == ["concept", "concept"]
+        columns = measured(session).columns(measured(session).model.outline.layer("relu1"))
+        assert (columns["detected_concept"] == 0).sum() == tables["detectors"]["detectors"][0] > 0
+        assert "detected_class" not in columns
+
+
+def test_concepts_that_changed_are_looked_for_anew(tmp_path: Path) -> None:
+    text = MODEL + data(folder="pictures", concepts="concepts.csv") + CONCEPTS + NON_FINITE
+    assert verdicts(session_of(bright(tmp_path), text))["relu1::detectors"].outcome == "passed"
+    (tmp_path / "concepts.csv").write_text("picture,bright\n00.png,1\n01.png,0\n")
+    verdict = verdicts(session_of(tmp_path, text))["relu1::detectors"]
+    assert verdict.outcome == "failed"
+    assert "no concept has enough of the 40 pictures" in verdict.message
+
+
+def test_a_mistake_in_concepts_is_the_fault_of_detectors_alone(tmp_path: Path) -> None:
+    text = (
+        MODEL + data(folder="pictures", concepts="concepts.csv") + CONCEPTS + section("[[checks]]", check="dead-units")
+    )
+    (bright(tmp_path) / "concepts.csv").write_text("picture,bright\n00.png,1\n00.png,0\n")
+    found = verdicts(session_of(tmp_path, text))
+    assert found["relu1::detectors"].outcome == "error"
+    assert found["relu1::detectors"].message == 'concepts.csv:3: "00.png" has a row already'
+    assert found["relu1::dead-units"].measured is not None
+
+
+def test_detectors_without_labels_and_concepts_are_unavailable(tmp_path: Path) -> None:
+    found = verdicts(session_of(bright(tmp_path), MODEL + data(folder="pictures") + CONCEPTS + NON_FINITE))
+    assert found["relu1::detectors"].outcome == "failed"
+    assert "no picture has a label" in found["relu1::detectors"].message
+
+
+def test_concepts_that_are_not_there_are_said_at_once(tmp_path: Path) -> None:
+    (bright(tmp_path) / "audit.toml").write_text(MODEL + data(folder="pictures", concepts="concept.csv"))
+    with pytest.raises(ConfigError, match=r'no file "concept\.csv"; did you mean "concepts\.csv"'):
+        prepare(tmp_path / "audit.toml")
 
 
 def test_a_damaged_picture_is_left_out_listed_and_remembered(tmp_path: Path) -> None:
@@ -198,3 +261,21 @@ def test_kept_work_is_laid_out_again_only_where_its_options_change(tmp_path: Pat
         (verdict,) = verdicts(session, only="tsne").values()
         assert verdict.outcome == "passed"
     assert [options.thumbnail for options in runs] == [16, 12]
+
+
+def test_correspondence_is_kept_work_until_its_warps_change(tmp_path: Path) -> None:
+    bright(tmp_path)
+    made = {}
+    for name, seed, rotate in (("first", 0, 30), ("again", 0, 30), ("seed", 1, 30), ("turned", 0, 90)):
+        model = MODEL.replace("[audit]\n", f"[audit]\nseed = {seed}\n")
+        layers = section(
+            "[[layers]]", name="relu2", analyses=["correspondence"], correspondence={"pictures": 3, "rotate": rotate}
+        )
+        session = session_of(tmp_path, model + data(folder="pictures") + layers + NON_FINITE)
+        assert {verdict.outcome for verdict in verdicts(session).values()} == {"passed"}
+        (examination,) = session._examinations.values()
+        made[name] = examination.pictures["relu2", "correspondence"].numbers["moved"].tolist()
+    assert made["first"] == made["again"]
+    assert made["first"] not in (made["seed"], made["turned"])
+    (table,) = [table for table in read(session.publish("demo").folder).tables if table.name == "correspondence"]
+    assert set(table.columns["layer"]) == {"relu2"}

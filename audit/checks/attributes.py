@@ -12,8 +12,8 @@ from scipy.stats import fisher_exact
 
 from audit.checks.answers import Answers, labelled_answers
 from audit.checks.chance import wilson
-from audit.checks.comma_separated import PictureNames, missing_file, rows
 from audit.checks.evidence import Check, Evidence, Need, Place
+from audit.data.comma_separated import PictureNames, missing_file, rows
 from audit.errors import Unavailable, nearest
 from audit.records import Finding, Judgement
 from audit.words import plural

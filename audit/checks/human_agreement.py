@@ -10,8 +10,8 @@ from jaxtyping import Int
 from pydantic import Field
 
 from audit.checks.answers import Answers, answers, output_name
-from audit.checks.comma_separated import PictureNames, Row, missing_file, rows
 from audit.checks.evidence import Check, Evidence, Need, Place
+from audit.data.comma_separated import PictureNames, Row, missing_file, rows
 from audit.errors import NotApplicable, Unavailable, nearest
 from audit.records import Finding, Judgement
 from audit.words import plural

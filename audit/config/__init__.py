@@ -5,6 +5,7 @@ from audit.config.reading import ChosenCheck, Config, read, read_partly
 from audit.config.sections import (
     AuditSection,
     CheckSection,
+    CorrespondenceSection,
     DataSection,
     DirectionSection,
     Fill,
@@ -21,6 +22,7 @@ __all__ = [
     "CheckSection",
     "ChosenCheck",
     "Config",
+    "CorrespondenceSection",
     "DataSection",
     "DirectionSection",
     "Fill",

@@ -152,6 +152,11 @@ class DataSection(Section):
     )
     arguments: dict[str, Any] = Field({}, description="Keyword arguments of the factory.")
     limit: Positive | None = Field(None, description="Use this many pictures, evenly spread over the whole.")
+    concepts: Text | None = Field(
+        None,
+        description='A CSV file of what people know of the pictures, for the analysis "detectors": a column "picture" '
+        "with their names, and columns of 0 and 1, or of kinds; relative to this file.",
+    )
     batch: Positive = Field(32, description="Pictures per forward pass.")
     damaged: float = Field(
         1.0, ge=0, le=100, description="Percent of the pictures that may be damaged; with more the run fails."
@@ -230,6 +235,24 @@ class TsneSection(Section):
     )
 
 
+class CorrespondenceSection(Section):
+    """The random warps of the analysis "correspondence", and how near is right."""
+
+    pictures: Positive = Field(12, description="Pictures that are warped, evenly spread over the audit's.")
+    rotate: float = Field(30.0, ge=0, le=180, description="Degrees either way, at most; half of that at least.")
+    scale: float = Field(1.4, ge=1, le=4, description="Times larger or smaller, at most; its root at least.")
+    shift: float = Field(0.15, ge=0, le=0.5, description="Share of each side, at most; half of that at least.")
+    within: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = Field(
+        (0.05, 0.1), description="How near is right: shares of the longer side of the input."
+    )
+
+    @model_validator(mode="after")
+    def _moves(self) -> "CorrespondenceSection":
+        if not self.rotate and self.scale == 1 and not self.shift:
+            raise ValueError("moves nothing: give it rotate, scale or shift")
+        return self
+
+
 class LayerSection(Section):
     """Which layers are measured, and which of their units are pictured how."""
 
@@ -278,6 +301,9 @@ class LayerSection(Section):
         OcclusionSection(), description='The cover of the analysis "occlusion", and what is read.'
     )
     tsne: TsneSection = Field(TsneSection(), description='The plane and the grid of the analysis "tsne".')
+    correspondence: CorrespondenceSection = Field(
+        CorrespondenceSection(), description='The warps of the analysis "correspondence", and how near is right.'
+    )
     directions: Annotated[str, Field(pattern=r"^random:[1-9][0-9]*$")] | tuple[DirectionSection, ...] = Field(
         "random:4", description='What the analysis "directions" excites: "random:4", or a list of them.'
     )

@@ -143,7 +143,8 @@ class Measurement:
         damaged = [self.one_pass.damaged] if self.done else []
         spread = [supplement.spread(self.model.outline, self._of_all_layers)] if self._claims.done else []
         made = (table() for table in self._tables.values() if table.done)
-        return [*damaged, *made, *self._correlations(), *spread]
+        concepts = [self.data.concepts.table()] if self._of_layers("detectors") and self.data.concepts.names else []
+        return [*damaged, *made, *self._of_layers("correlations"), *self._of_layers("detectors"), *concepts, *spread]
 
     @cached_property
     def weights(self) -> Numbers:
@@ -201,12 +202,12 @@ class Measurement:
         histogram = next(iter(self.histograms(activated)), None)
         return supplement.of_model(self.model.outline, self.columns(first), self._of_all_layers, histogram)
 
-    def _correlations(self) -> list[Table]:
-        """Table "correlations", a row per layer of which they were measured; nothing where there is none."""
+    def _of_layers(self, name: str) -> list[Table]:
+        """The table of that name, its rows those of all layers of which the pass made one; nothing if there is none."""
         if not self.done:
             return []
         records = [record for layer in self.needs.layers for record in self.one_pass.of_layer(layer)]
-        return joined([record for record in records if isinstance(record, Table) and record.name == "correlations"])
+        return joined([record for record in records if isinstance(record, Table) and record.name == name])
 
     def _predictions(self) -> Table:
         """What the model said of each picture, with the name of the picture."""

@@ -32,7 +32,8 @@ PICTURES = "pictures"
 DAMAGED, ATTRIBUTES = (PICTURES, "damaged"), (PICTURES, "attributes")
 """What the pass says of the pictures themselves; no statistic of a layer has these names."""
 
-LABELLED = frozenset({PREDICTIONS, "selectivity"})
+DETECTORS = "detectors"
+LABELLED = frozenset({PREDICTIONS, "selectivity", DETECTORS})
 
 
 class OnePass:
@@ -65,7 +66,8 @@ class OnePass:
 
     def of_statistic(self, layer: str, statistic: str) -> list[Made]:
         """The records of one statistic of a layer."""
-        if statistic in LABELLED and not self.labels():
+        told = statistic == DETECTORS and self.data.concepts.names
+        if statistic in LABELLED and not self.labels() and not told:
             raise without_labels()
         return self._of((layer, statistic))
 
@@ -133,6 +135,8 @@ class OnePass:
         more: dict[str, object] = {"labels": self.model.labels} if statistic in LABELLED else {}
         if statistic == "activations":
             more = {"kept": self._kept}
+        if statistic == DETECTORS:
+            more |= {"concepts": self.data.concepts_digest, "seed": self.config.audit.seed}
         return key(layer=layer, statistic=statistic, **more, **self.made_by)
 
     @property
@@ -170,17 +174,21 @@ class OnePass:
         if statistic == PREDICTIONS:
             return [Predictions(self.labels())]
         known = self.labels() if statistic in LABELLED else {}
-        asked = Asked(known, self.model.outline.layers[-1].units, self._kept, self._file(place))
+        classes, images = self.model.outline.layers[-1].units, len(self.data.images)
+        told = self.data.concepts.groupings if statistic == DETECTORS else ()
+        asked = Asked(known, classes, self._kept, self._file(place), images, told, self.config.audit.seed)
         made: list[Reducer] = registry.load("statistic", statistic)(asked)
         return made
 
     def _possible(self, place: Place) -> bool:
-        """Labels that cannot be had are the fault of what needs them, and of no other record."""
+        """Labels and concepts that cannot be had are the fault of what needs them, and of no other record."""
         if place[1] not in LABELLED:
             return True
         try:
             self.labels()
-        except Exception:  # `labels` raises it again, where it belongs
+            if place[1] == DETECTORS:
+                self.data.concepts  # noqa: B018  # read, or not to be had
+        except Exception:  # raised again where it belongs
             return False
         return True
 

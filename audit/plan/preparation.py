@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from audit.config import Config, DataSection, ModelSection, read_partly
+from audit.data.comma_separated import missing_file
 from audit.data.images import leads_somewhere, open_images
 from audit.errors import ConfigError, Problem, SectionError
 from audit.model.load import Model
@@ -77,13 +78,19 @@ def _loaded(config: Config, section: ModelSection, device: torch.device) -> tupl
 
 def _data_problems(config: Config) -> list[Problem]:
     """What is wrong with [data] as far as that can be told without opening it."""
-    if config.data is None or _leads_somewhere(config.data, config.file.parent):
+    if config.data is None:
         return []
+    told = [
+        config.problem(("data", option), message)
+        for option, message in missing_file(config.file.parent, "concepts", config.data.concepts)
+    ]
+    if _leads_somewhere(config.data, config.file.parent):
+        return told
     try:
         open_images(config.data, config.file.parent)
     except SectionError as error:
-        return [config.problem(("data", error.option), str(error))]
-    return []
+        return [*told, config.problem(("data", error.option), str(error))]
+    return told
 
 
 def _leads_somewhere(data: DataSection, folder: Path) -> bool:

@@ -1,11 +1,13 @@
 """The name of a statistic -> the reducers that measure it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from audit.data.concepts import Grouping, of_labels
 from audit.stream.codes import Codes
 from audit.stream.correlation import Correlation, Directions
+from audit.stream.detectors import CLASS, CONCEPT, Detectors, Summary
 from audit.stream.firing import Firing
 from audit.stream.histogram import Distribution
 from audit.stream.maps import Maps
@@ -21,13 +23,17 @@ class Asked:
     """What reducers are told.
 
     `labels` are image index -> output index, `classes` is how many outputs there are, `kept` how many images of a unit
-    are kept, and `file` where a layer's codes are written.
+    are kept, and `file` where a layer's codes are written. There are `images` pictures, of which `concepts` say what
+    people know; `seed` makes what is random.
     """
 
     labels: Mapping[int, int]
     classes: int
     kept: int
     file: Path
+    images: int
+    concepts: Sequence[Grouping]
+    seed: int
 
 
 def activations(asked: Asked) -> list[Reducer]:
@@ -49,6 +55,13 @@ def correlations(asked: Asked) -> list[Reducer]:
 def selectivity(asked: Asked) -> list[Reducer]:
     """Which class each unit prefers, and how much."""
     return [Selectivity(asked.labels, asked.classes)]
+
+
+def detectors(asked: Asked) -> list[Reducer]:
+    """Which units find a class or a concept, beside random directions."""
+    classes = [of_labels(asked.labels, asked.classes, asked.images)] if asked.labels else []
+    found = Detectors({CLASS: classes, CONCEPT: asked.concepts}, asked.file, asked.seed)
+    return [found, Summary(found)]
 
 
 def maps(asked: Asked) -> list[Reducer]:

@@ -6,6 +6,8 @@ from audit.records import Outcome, Report
 from audit.render.charts import layers as of_layers
 from audit.render.charts.drawing import Chart
 from audit.render.pages.columns import UnitTable, columns_of, tables
+from audit.render.pages.correspondence import Correspondence, correspondence_section
+from audit.render.pages.detectors import Detectors, detectors_section
 from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
@@ -35,6 +37,8 @@ class ReportPage:
     charts: tuple[Chart, ...]
     layers: tuple[LayerRow, ...]
     paper: Paper | None
+    detectors: Detectors | None
+    correspondence: Correspondence | None
     true_size: TrueSize | None
     pictured: tuple[PicturedLayer, ...]
     weights: Section | None
@@ -63,6 +67,8 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         charts=of_layers.draw(report),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),
+        detectors=detectors_section(report, columns, embed),
+        correspondence=correspondence_section(report),
         true_size=figure_of(report),
         pictured=tuple(pictured(report, columns, embed, whole)),
         weights=weights_section(report),

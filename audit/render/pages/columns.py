@@ -44,6 +44,21 @@ COLUMNS = {
     "preferred_class": "preferred output",
     "selectivity": "selectivity",
     "class_information": "explained by classes",
+    "detected_class": "finds output",
+    "class_auc": "AUC of its best output",
+    "class_auc_low": "AUC at least",
+    "class_auc_high": "AUC at most",
+    "label_purity": "strongest 9 with one label",
+    "label_purity_low": "at least so many",
+    "label_purity_high": "at most so many",
+    "label_count": "labels among them",
+    "detected_concept": "finds concept",
+    "concept_auc": "AUC of its best concept",
+    "concept_auc_low": "concept's AUC at least",
+    "concept_auc_high": "concept's AUC at most",
+    "concept_purity": "strongest 9 with the concept",
+    "concept_purity_low": "at least so many with it",
+    "concept_purity_high": "at most so many with it",
     "map_norm": "norm of the map",
     "map_norm_std": "std of that norm",
     "share_when_firing": "fires at, when firing",
@@ -55,8 +70,9 @@ COLUMNS = {
 SHARES = {
     *("share_of_images", "share_of_positions", "share_at_max", "share_when_firing", "class_information"),
     *("smoother_than_null", "colourfulness", "zero_weights"),
+    *(f"{name}_purity{end}" for name in ("label", "concept") for end in ("", "_low", "_high")),
 }
-FLAGS, UNITS = {"is_colour"}, {"nearest", "preferred_class"}
+FLAGS, UNITS = {"is_colour"}, {"nearest", "preferred_class", "detected_class", "detected_concept"}
 
 Columns = Mapping[str, Float[np.ndarray, " unit"]]
 

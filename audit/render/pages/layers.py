@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.records import Layer, Outcome, Report
+from audit.render.charts.correspondence import CORRESPONDENCE
 from audit.render.pages.columns import Columns
 from audit.render.pages.verdicts import ICONS
 from audit.render.wording import BY, DASH, link, number, percent, place
@@ -81,7 +82,7 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
     dead = int((known == 0).sum()) if layer.activation else 0  # below zero is no death where nothing is cut off there
     outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer.name}
     outcome = next((each for each in ("error", "failed", "passed", "skipped") if each in outcomes), None)
-    there = any(pictures.layer == layer.name for pictures in report.pictures)
+    there = any(one.layer == layer.name and one.kind != CORRESPONDENCE for one in report.pictures)
     return LayerRow(
         name=layer.name,
         kind=layer.kind,

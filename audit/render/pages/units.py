@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audit.records import Layer, Pictures, Report, Verdict
+from audit.render.charts.correspondence import CORRESPONDENCE
 from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
 from audit.render.pages.classes import class_facts
@@ -118,7 +119,11 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
     rank = {kind: index for index, kind in enumerate(KINDS)}
     measured, of_class = summaries(report.tables), class_facts(report)
     for layer in report.outline.layers:
-        mine = {pictures.kind: pictures for pictures in report.pictures if pictures.layer == layer.name}
+        mine = {
+            pictures.kind: pictures
+            for pictures in report.pictures
+            if pictures.layer == layer.name and pictures.kind != CORRESPONDENCE
+        }
         if not mine:
             continue
         units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})

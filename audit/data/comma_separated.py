@@ -25,9 +25,10 @@ class Row:
 
 
 def missing_file(folder: Path, option: str, name: str | None) -> Iterator[tuple[str, str]]:
-    """(option, message) if an option names a file that is not there, for `Check.problems`."""
-    if name is not None and not (folder / name).is_file():
-        there_is = sorted(path.name for path in (folder / name).parent.glob("*.csv"))
+    """(option, message) if an option names a file that is not there."""
+    path = folder / Path(name or "").expanduser()
+    if name is not None and not path.is_file():
+        there_is = sorted(other.name for other in path.parent.glob("*.csv"))
         yield option, f'there is no file "{name}"{nearest(Path(name).name, there_is)}'
 
 
@@ -37,6 +38,8 @@ def rows(path: Path, needed: Sequence[str]) -> list[Row]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header = next(reader, [])
+            if twice := [name for place, name in enumerate(header) if name in header[:place]]:
+                raise DataError(f'{path.name}:1: there are two columns "{twice[0]}"')
             for column in needed:
                 if column not in header:
                     raise DataError(f'{path.name}:1: there is no column "{column}"{nearest(column, header)}')
