@@ -8,6 +8,7 @@ from audit.errors import nearest
 COMPONENTS: dict[str, dict[str, str]] = {
     "check": {
         "accuracy": "audit.checks.accuracy:Accuracy",
+        "adversarial-accuracy": "audit.checks.adversarial_accuracy:AdversarialAccuracy",
         "always-on": "audit.checks.always_on:AlwaysOn",
         "attributes": "audit.checks.attributes:Attributes",
         "calibration": "audit.checks.calibration:Calibration",
@@ -50,6 +51,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "gradient": "audit.analyses.gradient:Gradient",
         "occlusion": "audit.analyses.occlusion:Occlusion",
         "filters": "audit.analyses.filters:Filters",
+        "adversarial": "audit.analyses.adversarial:Adversarial",
     },
     "regularizer": {
         "decay": "audit.ascent.regularizers.decay:Decay",

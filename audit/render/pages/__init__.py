@@ -6,6 +6,7 @@ from audit.records import Outcome, Report
 from audit.render.charts import layers as of_layers
 from audit.render.charts.drawing import Chart
 from audit.render.pages.columns import UnitTable, columns_of, tables
+from audit.render.pages.fooling import fooling_section
 from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
@@ -32,6 +33,7 @@ class ReportPage:
     numbers: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     pictures: Section | None
+    fooling: Section | None
     charts: tuple[Chart, ...]
     layers: tuple[LayerRow, ...]
     paper: Paper | None
@@ -60,6 +62,7 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         numbers=tuple(numbers(report)),
         facts=tuple(facts(report, columns)),
         pictures=pictures_section(report),
+        fooling=fooling_section(report, embed),
         charts=of_layers.draw(report),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),
