@@ -51,6 +51,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "gradient": "audit.analyses.gradient:Gradient",
         "occlusion": "audit.analyses.occlusion:Occlusion",
         "filters": "audit.analyses.filters:Filters",
+        "invariance": "audit.analyses.invariance:Invariance",
         "adversarial": "audit.analyses.adversarial:Adversarial",
     },
     "regularizer": {

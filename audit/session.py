@@ -11,7 +11,7 @@ import torch
 
 import audit
 from audit import events
-from audit.analyses.summaries import summaries
+from audit.analyses.summaries import invariances, summaries
 from audit.claims.variation import of_variation, variations
 from audit.errors import Unavailable
 from audit.examination import Examination
@@ -117,7 +117,12 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=(*measured.made(), *summaries(pictures), *variations(subject.model.outline, pictures)),
+            tables=(
+                *measured.made(),
+                *summaries(pictures),
+                *variations(subject.model.outline, pictures),
+                *invariances(pictures),
+            ),
             claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
             numbers=measured.numbers,
             pictures=pictures,
