@@ -17,6 +17,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "degenerate-weights": "audit.checks.degenerate_weights:DegenerateWeights",
         "dominated-layer": "audit.checks.dominated_layer:DominatedLayer",
         "duplicate-units": "audit.checks.duplicate_units:DuplicateUnits",
+        "flicker": "audit.checks.flicker:Flicker",
         "frequency-bias": "audit.checks.frequency_bias:FrequencyBias",
         "half-precision": "audit.checks.half_precision:HalfPrecision",
         "human-agreement": "audit.checks.human_agreement:HumanAgreement",

@@ -318,6 +318,11 @@ SCENES: Mapping[str, Scene] = {
     "degenerate-weights": Scene(lab("zeroed", "conv1", 4)),
     "dominated-layer": Scene(lab("dominated", "conv2", 100), "relu2"),
     "duplicate-units": Scene(lab("duplicated", "conv2", 4), "relu2"),
+    "flicker": Scene(
+        stretched,
+        file=section("[[checks]]", check="flicker", at_most=0.0),
+        shows=("What flickers before a camera?", "Answers that flicker"),
+    ),
     "frequency-bias": Scene(deaf_to_detail, "conv1", shows=("Do low frequencies fire more?",)),
     "half-precision": Scene(lab("half-overflow", "conv2", 1e5)),
     "human-agreement": Scene(

@@ -28,6 +28,7 @@ from audit.stream.parameters import parameters
 from audit.stream.predictions import accuracy
 from audit.stream.weights import filter_columns, first_filters, weights
 from audit.trials.adversarial import adversarial
+from audit.trials.flicker import flicker
 from audit.trials.gradients import gradient_energy
 from audit.trials.noise import noise
 from audit.trials.preprocessing import preprocessing
@@ -170,7 +171,8 @@ class Measurement:
             "parameters": lambda: parameters(self.model),
             "normalisations": lambda: normalisations(self.model),
             "preprocessing": self._preprocessing,
-            "noise": self._noise,
+            "noise": lambda: self._of_layers("noise", noise),
+            "flicker": lambda: self._of_layers("flicker", flicker),
             "adversarial": self._adversarial,
         }
 
@@ -222,11 +224,12 @@ class Measurement:
             labels=model.labels,
         )
 
-    def _noise(self) -> Table:
+    def _of_layers(self, name: str, trial: Callable[..., Table]) -> Table:
+        """What a trial with noise says of every layer that was chosen."""
         model, images, layers, seed = self.model, self.data.images, self.needs.chosen, self.config.audit.seed
         batch = self._batch
         return self._kept(
-            Table, "noise", lambda: noise(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
+            Table, name, lambda: trial(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
         )
 
     def _adversarial(self) -> Table:

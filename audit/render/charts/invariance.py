@@ -19,7 +19,7 @@ AXES = {
 
 TICKS: dict[str, list[float]] = {
     "scale": [0.5, 1, 2],
-    "rotation": [-180, -90, 0, 90, 180],
+    "rotation": [-180, 0, 180],
     "shift": [-0.4, 0, 0.4],
     "noise": [0, 32, 64],
 }
