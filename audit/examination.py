@@ -151,8 +151,10 @@ class Examination:
         return Verdict(item, "passed", overview.said(found))
 
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
-        """From earlier work where nothing changed, else made now."""
+        """From earlier work where nothing changed, else made now, and with it the table of the same name, if any."""
         analysis = plan.analysis(name)
+        if self.measured.has_table(name):
+            self.measured.table(name)
         shown = analysis.needs_data or (
             self.config.data is not None and plan.needs_pictures(self.subject, name, section)
         )
@@ -185,7 +187,7 @@ class Examination:
             common |= {"warps": repr(task.section.correspondence), "seed": task.seed}
         pictures = {} if task.images is None else self.measured.made_by
         if plan.analysis(name).needs_data:
-            return key(**common, **pictures)
+            return key(**common, **pictures, seed=task.seed, labels=task.model.labels)
         presets = [(title, repr(preset), preset.contents()) for title, preset in task.presets.items()]
         section = task.model.section
         return key(

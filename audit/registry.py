@@ -8,6 +8,7 @@ from audit.errors import nearest
 COMPONENTS: dict[str, dict[str, str]] = {
     "check": {
         "accuracy": "audit.checks.accuracy:Accuracy",
+        "adversarial-accuracy": "audit.checks.adversarial_accuracy:AdversarialAccuracy",
         "always-on": "audit.checks.always_on:AlwaysOn",
         "attributes": "audit.checks.attributes:Attributes",
         "calibration": "audit.checks.calibration:Calibration",
@@ -16,6 +17,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "degenerate-weights": "audit.checks.degenerate_weights:DegenerateWeights",
         "dominated-layer": "audit.checks.dominated_layer:DominatedLayer",
         "duplicate-units": "audit.checks.duplicate_units:DuplicateUnits",
+        "flicker": "audit.checks.flicker:Flicker",
         "frequency-bias": "audit.checks.frequency_bias:FrequencyBias",
         "half-precision": "audit.checks.half_precision:HalfPrecision",
         "human-agreement": "audit.checks.human_agreement:HumanAgreement",
@@ -52,6 +54,8 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "occlusion": "audit.analyses.occlusion:Occlusion",
         "filters": "audit.analyses.filters:Filters",
         "correspondence": "audit.analyses.correspondence:Correspondence",
+        "invariance": "audit.analyses.invariance:Invariance",
+        "adversarial": "audit.analyses.adversarial:Adversarial",
     },
     "overview": {
         "tsne": "audit.analyses.tsne:Tsne",

@@ -12,7 +12,7 @@ import torch
 import audit
 from audit import events
 from audit.analyses.pck import correspondences
-from audit.analyses.summaries import summaries
+from audit.analyses.summaries import invariances, summaries
 from audit.claims.variation import of_variation, variations
 from audit.errors import Unavailable
 from audit.examination import Examination
@@ -124,6 +124,7 @@ class Session:
                 *summaries(pictures),
                 *variations(subject.model.outline, pictures),
                 *correspondences(pictures),
+                *invariances(pictures),
             ),
             claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
             numbers=measured.numbers,

@@ -168,6 +168,7 @@ def _reduced(page: ReportPage, shows: Sequence[str]) -> ReportPage:
     charts = [
         *page.charts,
         *(page.pictures.charts if page.pictures else ()),
+        *(page.fooling.charts if page.fooling else ()),
         *(page.paper.charts if page.paper else ()),
     ]
     grids = list(page.pictures.grids if page.pictures else ())
@@ -176,7 +177,7 @@ def _reduced(page: ReportPage, shows: Sequence[str]) -> ReportPage:
         raise LookupError(f"the report lacks {', '.join(missing)}; it has {', '.join(titles)}")
     drawn = tuple(chart for chart in charts if chart.title in shows)
     listed = tuple(replace(grid, folded=False) for grid in grids if grid.title in shows)
-    return replace(page, pictures=Section("shown", "shown", "", "", drawn, listed))
+    return replace(page, pictures=Section("shown", "shown", "", "", drawn, listed), fooling=None)
 
 
 def _pixels(text: str) -> UInt8[np.ndarray, "y x 3"]:
@@ -211,6 +212,11 @@ def lab(kind: str, place: str, strength: float | str) -> Plant:
     return lambda whole: planted(
         whole, replace(definitions().planting("demo", kind, place, strength), subject=whole.subject)
     )
+
+
+def as_it_is(whole: Healthy) -> Planted:
+    """Nothing is planted."""
+    return Planted(whole.state)
 
 
 def deaf_to_detail(whole: Healthy) -> Planted:
@@ -299,6 +305,11 @@ SCENES: Mapping[str, Scene] = {
         file=section("[[checks]]", check="accuracy", at_least=90.0),
         shows=("Labels that are confused most",),
     ),
+    "adversarial-accuracy": Scene(
+        as_it_is,
+        file=section("[[checks]]", check="adversarial-accuracy", at_least=50.0, epsilon=16.0),
+        shows=("How little change fools it?",),
+    ),
     "always-on": Scene(lab("always-on", "conv2", 3.0), "relu2"),
     "attributes": Scene(lab("bgr", "", "blue, green, red"), shows=("Are some kinds of pictures harder?",)),
     "calibration": Scene(lab("blurred", "", 3.0), shows=("Is it right as often as it is sure?",)),
@@ -307,6 +318,11 @@ SCENES: Mapping[str, Scene] = {
     "degenerate-weights": Scene(lab("zeroed", "conv1", 4)),
     "dominated-layer": Scene(lab("dominated", "conv2", 100), "relu2"),
     "duplicate-units": Scene(lab("duplicated", "conv2", 4), "relu2"),
+    "flicker": Scene(
+        stretched,
+        file=section("[[checks]]", check="flicker", at_most=0.0),
+        shows=("What flickers before a camera?", "Answers that flicker"),
+    ),
     "frequency-bias": Scene(deaf_to_detail, "conv1", shows=("Do low frequencies fire more?",)),
     "half-precision": Scene(lab("half-overflow", "conv2", 1e5)),
     "human-agreement": Scene(

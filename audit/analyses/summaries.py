@@ -1,4 +1,4 @@
-"""Numbers of optimized images -> a row per unit and preset: what all of its images say together."""
+"""Numbers of pictures -> tables: a row per unit and preset of optimized images, per unit and amount of changed ones."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.records import Pictures, Table
+
+INVARIANCE = "invariance"
+"""The kind of pictures that are transformed, and their table."""
 
 COUNTED = "recognised"
 """The number of which not the median is told, but on how many images it is 1."""
@@ -39,6 +42,28 @@ def summaries(pictures: Sequence[Pictures]) -> list[Table]:
             ]
         )
     return [Table("optimized", columns)]
+
+
+def invariances(pictures: Sequence[Pictures]) -> list[Table]:
+    """Table "invariance", a row per layer, unit, transformation and amount; none where no unit was transformed.
+
+    The other columns are the numbers of the analysis "invariance", as they are.
+    """
+    found = [record for record in pictures if record.kind == INVARIANCE]
+    if not found:
+        return []
+    shapes = [(record, len(record.units), record.tiles.shape[1]) for record in found]
+    names = [[name for name, those in groups(record) for _ in range(those.stop - those.start)] for record in found]
+    columns: dict[str, np.ndarray] = {
+        "layer": np.concatenate([np.repeat([record.layer], units * tiles) for record, units, tiles in shapes]),
+        "unit": np.concatenate([np.repeat(np.array(record.units, np.int64), tiles) for record, _, tiles in shapes]),
+        "transformation": np.concatenate(
+            [np.tile(each, units) for each, (_, units, _) in zip(names, shapes, strict=True)]
+        ),
+    }
+    for name in found[0].numbers:
+        columns[name] = np.concatenate([record.numbers[name].ravel() for record in found])
+    return [Table(INVARIANCE, columns)]
 
 
 def groups(record: Pictures) -> list[tuple[str, slice]]:

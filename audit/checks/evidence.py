@@ -28,6 +28,8 @@ Need = Literal[
     "normalisations",
     "preprocessing",
     "noise",
+    "flicker",
+    "adversarial",
 ]
 """What is measured only where some check or analysis needs it."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -28,6 +28,8 @@ from audit.stream.normalisations import normalisations
 from audit.stream.parameters import parameters
 from audit.stream.predictions import accuracy
 from audit.stream.weights import filter_columns, first_filters, weights
+from audit.trials.adversarial import adversarial
+from audit.trials.flicker import flicker
 from audit.trials.gradients import gradient_energy
 from audit.trials.noise import noise
 from audit.trials.preprocessing import preprocessing
@@ -129,8 +131,8 @@ class Measurement:
         """The claims, if somebody asked for them by now."""
         return self._claims() if self._claims.done else ()
 
-    def has_table(self, need: Need) -> bool:
-        """Whether the need is a table, not a column."""
+    def has_table(self, need: str) -> TypeGuard[Need]:
+        """Whether what is needed is a table, not a column."""
         return need in self._tables
 
     def units(self, layer: Layer, statistic: str) -> int:
@@ -177,7 +179,9 @@ class Measurement:
             "parameters": lambda: parameters(self.model),
             "normalisations": lambda: normalisations(self.model),
             "preprocessing": self._preprocessing,
-            "noise": self._noise,
+            "noise": lambda: self._tried("noise", noise),
+            "flicker": lambda: self._tried("flicker", flicker),
+            "adversarial": self._adversarial,
         }
 
     def _study_first(self) -> Columns:
@@ -225,11 +229,23 @@ class Measurement:
             labels=model.labels,
         )
 
-    def _noise(self) -> Table:
+    def _tried(self, name: str, trial: Callable[..., Table]) -> Table:
+        """What a trial with noise says of every layer that was chosen."""
         model, images, layers, seed = self.model, self.data.images, self.needs.chosen, self.config.audit.seed
         batch = self._batch
         return self._kept(
-            Table, "noise", lambda: noise(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
+            Table, name, lambda: trial(model, images, layers, self.listener, batch, seed), layers=layers, seed=seed
+        )
+
+    def _adversarial(self) -> Table:
+        model, images, labels, seed = self.model, self.data.images, self.one_pass.labels(), self.config.audit.seed
+        batch = self._batch
+        return self._kept(
+            Table,
+            "adversarial",
+            lambda: adversarial(model, images, labels, self.listener, batch, seed),
+            labels=model.labels,
+            seed=seed,
         )
 
     @property

@@ -81,9 +81,13 @@ def accuracy(predictions: Table) -> Numbers:
 
 def log_probabilities(outputs: Float[Tensor, "image class"]) -> Float[Tensor, "image class"]:
     """Of outputs that are probabilities already their logarithm, else the log-softmax; picture by picture."""
-    sums_to_one = (outputs.sum(dim=1) - 1).abs() < SUM_OF_PROBABILITIES
-    are = (outputs >= 0).all(dim=1) & sums_to_one
+    are = are_probabilities(outputs)
     return outputs.clamp_min(0).log().where(are[:, None], outputs.log_softmax(dim=1))
+
+
+def are_probabilities(outputs: Float[Tensor, "image class"]) -> Bool[Tensor, " image"]:
+    """Whether the outputs of each picture are not negative and sum to one."""
+    return (outputs >= 0).all(dim=1) & ((outputs.sum(dim=1) - 1).abs() < SUM_OF_PROBABILITIES)
 
 
 def _first_largest(outputs: Float[Tensor, "image class"]) -> Int[Tensor, " image"]:

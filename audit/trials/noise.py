@@ -43,11 +43,11 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
     output = model.outline.layers[-1].name
     names = [layer.name for layer in model.outline.layers if layer.name in layers or layer.name == output]
     layouts = {layer.name: layer.layout for layer in model.outline.layers}
-    found = {name: _Moved() for name in names}
+    found = {name: Moved() for name in names}
     flips: list[Tensor] = []
 
     def visit(name: str, value: Tensor) -> None:
-        flat = _in_memory_order(maps(value, layouts[name])).flatten(1)
+        flat = in_memory_order(maps(value, layouts[name])).flatten(1)
         copies = flat.reshape(-1, len(SIGMAS), flat.shape[1])
         found[name].parts.append(relative_change(copies))
         if name == output:
@@ -69,7 +69,7 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
     return _table(found, flips, output)
 
 
-def _in_memory_order(value: Float[Tensor, "image unit y x"]) -> Tensor:
+def in_memory_order(value: Float[Tensor, "image unit y x"]) -> Tensor:
     """The same numbers in an order that needs no copy where they lie in channels_last; a norm does not mind."""
     return value if value.is_contiguous() else value.permute(0, 2, 3, 1)
 
@@ -95,14 +95,15 @@ def relative_change(copies: Float[Tensor, "image sigma number"]) -> Float[Tensor
 
 
 @dataclass
-class _Moved:
-    """Relative changes of a layer, a part per batch, on the device."""
+class Moved:
+    """How far a layer moves in each picture, a part per batch, on the device: [image], or [image, sigma]."""
 
     parts: list[Tensor] = field(default_factory=list)
 
     def quartiles(self) -> Float[np.ndarray, "3 sigma"]:
         """Lower quartile, median and upper quartile over the pictures; infinite and NaN ones count."""
         changes = torch.cat(self.parts).cpu().numpy().astype(np.float64)
+        changes = changes.reshape(len(changes), -1)
         ordered = np.sort(changes, axis=0)  # by ranks: between two infinite numbers there is no other
         ranks = [round(share * (len(ordered) - 1)) for share in (0.25, 0.5, 0.75)]
         quartiles: Float[np.ndarray, "3 sigma"] = ordered[ranks]
@@ -128,7 +129,7 @@ def _outputs(parts: Sequence[Tensor]) -> Float[np.ndarray, "2 sigma"]:
     return np.stack((flips.mean(axis=0), np.sqrt((changes**2).mean(axis=0))))
 
 
-def _table(found: dict[str, _Moved], outputs: Sequence[Tensor], output: str) -> Table:
+def _table(found: dict[str, Moved], outputs: Sequence[Tensor], output: str) -> Table:
     low, change, high = np.concatenate([moved.quartiles() for moved in found.values()], axis=1)
     layers = np.repeat(np.array(list(found)), len(SIGMAS))
     flips, spread_out = np.full((2, len(layers)), np.nan)

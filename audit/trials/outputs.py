@@ -13,6 +13,7 @@ from audit.errors import Unavailable
 from audit.model.load import Model
 from audit.model.looking import looking
 from audit.model.outline import maps
+from audit.records import Layer
 from audit.stream.predictions import log_probabilities
 
 
@@ -53,9 +54,7 @@ def scores(model: Model) -> Iterator[Callable[[Float[Tensor, "image channel y x"
 
     Unavailable where the outputs are no classes.
     """
-    last, seen = model.outline.layers[-1], list[Tensor]()
-    if last.map_size != (1, 1):
-        raise Unavailable(f'the outputs "{last.name}" are maps of {last.map_size}, one number per class is needed')
+    last, seen = classes(model), list[Tensor]()
 
     def scored(images: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image class"]:
         run(images)
@@ -65,6 +64,14 @@ def scores(model: Model) -> Iterator[Callable[[Float[Tensor, "image channel y x"
         model.network, [last.name], lambda _, output: seen.append(maps(output, last.layout).flatten(1))
     ) as run:
         yield scored
+
+
+def classes(model: Model) -> Layer:
+    """The layer of the outputs; Unavailable where they are no classes."""
+    last = model.outline.layers[-1]
+    if last.map_size != (1, 1):
+        raise Unavailable(f'the outputs "{last.name}" are maps of {last.map_size}, one number per class is needed')
+    return last
 
 
 def answered(outputs: Float[Tensor, "image class"]) -> tuple[Tensor, Tensor, Tensor]:

@@ -304,6 +304,22 @@ def tables(rng: np.random.Generator) -> tuple[Table, ...]:
             },
         ),
         Table(
+            "flicker",
+            {
+                "layer": np.array([*layers, layers[-1]]),
+                "of": np.array([*["activations"] * len(layers), "probabilities"]),
+                "pictures": np.full(len(layers) + 1, 32),
+                "frames": np.full(len(layers) + 1, 12),
+                "flicker": np.array([0.1, 0.2, np.nan, 0.4]),
+                "low": np.array([0.05, 0.1, np.nan, 0.1]),
+                "high": np.array([0.2, 0.3, np.nan, 0.6]),
+                **{
+                    name: np.array([np.nan] * len(layers) + [0.25])
+                    for name in ("changes", "unsteady", "probability_std")
+                },
+            },
+        ),
+        Table(
             "correlations",
             {"layer": layers, "units": np.array([24, 40, 10]), "effective_units": np.array([3.5, np.nan, 9])},
         ),

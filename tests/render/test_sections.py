@@ -108,7 +108,7 @@ def test_pictures_are_shown_by_how_sure_and_how_alike_they_are(shown: ReportPage
 
 def test_tables_of_pictures_say_what_was_found(shown: ReportPage) -> None:
     assert shown.pictures is not None
-    damaged, confused, ways, flips = shown.pictures.grids
+    damaged, confused, ways, flips, flickers = shown.pictures.grids
     assert damaged.title == "1 picture could not be shown"
     assert damaged.rows == (('<b>"7"</b>.jpg', "cut off"),)
     assert ("pictures that could not be shown", "1") in [(fact.name, fact.value) for fact in shown.numbers]
@@ -118,6 +118,7 @@ def test_tables_of_pictures_say_what_was_found(shown: ReportPage) -> None:
     assert ways.rows[0] == ("as configured", DASH, "200", "80 %", "70 %", "0", "0")
     assert ways.rows[1][3] == DASH
     assert flips.rows == (("0.01", "12.5 %", "2 %", "0.01"), ("0.1", "50 %", "20 %", "0.3"))
+    assert flickers.rows == (("32", "12", "25 %", "25 %", "0.25"),)
 
 
 def test_weights_are_listed_with_their_oddities(shown: ReportPage, reports: ModuleType) -> None:
@@ -126,6 +127,16 @@ def test_weights_are_listed_with_their_oddities(shown: ReportPage, reports: Modu
     assert parameters.rows[1][0] == f"{reports.EVIL}.bias"
     assert parameters.rows[1][3:6] == ("100 %", "24", "3")
     assert [row[2] for row in correlations.rows] == ["3.5", "not a number", "9"]
+
+
+def test_layers_flicker_beside_the_probabilities_and_what_is_not_known_is_left_out(report: Report) -> None:
+    (table,) = [table for table in report.tables if table.name == "flicker"]
+    chart = layers.flicker(table)
+    assert chart is not None
+    assert "12 frames" in chart.text
+    assert "probabilities" in chart.svg
+    assert ">fc<" not in chart.svg  # not a number
+    assert layers.flicker(None) is None
 
 
 def test_noise_that_moves_a_layer_without_end_or_not_at_all_is_not_drawn() -> None:
@@ -140,7 +151,9 @@ def test_noise_that_moves_a_layer_without_end_or_not_at_all_is_not_drawn() -> No
     assert "NaN" not in drawn.svg
 
 
-@pytest.mark.parametrize("name", [None, "damaged", "predictions", "attributes", "parameters", "preprocessing", "noise"])
+@pytest.mark.parametrize(
+    "name", [None, "damaged", "predictions", "attributes", "parameters", "preprocessing", "noise", "flicker"]
+)
 @pytest.mark.parametrize("spoil", ["missing", "empty", "not a number", "another column"])
 def test_a_table_that_says_nothing_is_left_out(name: str | None, spoil: str, report: Report) -> None:
     tables = tuple(

@@ -80,6 +80,31 @@ def noise(table: Table) -> Chart | None:
     )
 
 
+def flicker(table: Table | None) -> Chart | None:
+    """The table "flicker": how far each layer moves from frame to frame, and the probabilities below."""
+    import altair as alt
+
+    rows = [
+        {**row, "layer": row["layer"] if row["of"] == "activations" else row["of"]}
+        for row in rows_of(table, "layer", "of", "frames", "flicker", "low", "high")
+        if all(math.isfinite(row[name]) for name in ("flicker", "low", "high"))
+    ]
+    if not rows:
+        return None
+    base = alt.Chart(alt.InlineData(rows)).encode(y=_layer_axis(rows))
+    x = alt.X("low:Q").title("change from the mean frame, of its size").axis(format="%", tickCount=5)
+    colour = alt.condition("datum.of == 'probabilities'", alt.value(ORANGE), alt.value(BLUE))
+    spans = base.mark_rule(opacity=0.4, strokeWidth=5).encode(x=x, x2="high:Q", color=colour)
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(x="flicker:Q", color=colour)
+    return Chart(
+        "What flickers before a camera?",
+        f"Each picture becomes {rows[0]['frames']} frames that differ by a camera's noise only. How far a layer is "
+        "from its mean over the frames, relative to that: median over the pictures, and middle half (bars). The last "
+        "row is the probabilities.",
+        svg((spans + points).properties(width=330), "flicker", len(rows)),
+    )
+
+
 def _firing(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None:
     import altair as alt
 

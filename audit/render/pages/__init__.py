@@ -8,6 +8,7 @@ from audit.render.charts.drawing import Chart
 from audit.render.pages.columns import UnitTable, columns_of, tables
 from audit.render.pages.correspondence import Correspondence, correspondence_section
 from audit.render.pages.detectors import Detectors, detectors_section
+from audit.render.pages.fooling import fooling_section
 from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
@@ -34,6 +35,7 @@ class ReportPage:
     numbers: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     pictures: Section | None
+    fooling: Section | None
     charts: tuple[Chart, ...]
     layers: tuple[LayerRow, ...]
     paper: Paper | None
@@ -64,6 +66,7 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         numbers=tuple(numbers(report)),
         facts=tuple(facts(report, columns)),
         pictures=pictures_section(report),
+        fooling=fooling_section(report, embed),
         charts=of_layers.draw(report),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),

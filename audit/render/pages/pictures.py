@@ -48,12 +48,14 @@ def pictures_section(report: Report) -> Section | None:
             *_calibration(answers),
             *_by_attribute(answers, tables.get("attributes")),
             *(layers.noise(table) for name, table in tables.items() if name == "noise"),
+            layers.flicker(tables.get("flicker")),
         ),
         (
             _damaged(tables.get("damaged")),
             _confused(answers, report.labels),
             _ways(tables.get("preprocessing")),
             _flips(tables.get("noise")),
+            _frames(tables.get("flicker")),
         ),
     )
 
@@ -176,6 +178,31 @@ def _flips(table: Table | None) -> Grid | None:
         tuple(Column(name, True) for name in names),
         tuple(
             (number(row["sigma"]), percent(row["flips"]), percent(row["change"]), number(row["probability_std"]))
+            for row in rows
+        ),
+    )
+
+
+def _frames(table: Table | None) -> Grid | None:
+    """Of the probabilities: how often the answer changes."""
+    rows = rows_of(table, "of", "pictures", "frames", "changes", "unsteady", "probability_std")
+    rows = [row for row in rows if row["of"] == "probabilities" and not math.isnan(row["changes"])]
+    if not rows:
+        return None
+    names = ("pictures", "frames of each", "other answer than before", "pictures with any", "spread of the probability")
+    return Grid(
+        "Answers that flicker",
+        "Frames of a camera that stands still. The spread is the standard deviation over the frames of the probability "
+        "of the class that is the most probable on average, mean over the pictures.",
+        tuple(Column(name, True) for name in names),
+        tuple(
+            (
+                number(row["pictures"]),
+                number(row["frames"]),
+                percent(row["changes"]),
+                percent(row["unsteady"]),
+                number(row["probability_std"]),
+            )
             for row in rows
         ),
     )

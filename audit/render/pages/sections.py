@@ -1,9 +1,10 @@
-"""What several parts of a page are made of: charts, and tables of text."""
+"""What several parts of a page are made of: charts, tables of text, and pictures."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from audit.render.charts.drawing import Chart
+from audit.render.sprites import Embedded
 from audit.words import plural
 
 NOTHING = "nothing to show"
@@ -39,6 +40,24 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A picture with what is said under it."""
+
+    image: Embedded
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Rows of pictures, each with a name, which may be empty."""
+
+    title: str
+    text: str
+    rows: tuple[tuple[str, tuple[Figure, ...]], ...]
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the page; `word` leads to it from the top."""
 
@@ -48,15 +67,23 @@ class Section:
     lead: str
     charts: tuple[Chart, ...]
     grids: tuple[Grid, ...]
+    galleries: tuple[Gallery, ...] = ()
 
 
 def section(  # noqa: PLR0917  # a section is its parts
-    anchor: str, word: str, title: str, lead: str, charts: Iterable[Chart | None], grids: Iterable[Grid | None]
+    anchor: str,
+    word: str,
+    title: str,
+    lead: str,
+    charts: Iterable[Chart | None],
+    grids: Iterable[Grid | None],
+    galleries: Iterable[Gallery | None] = (),
 ) -> Section | None:
-    """What there is of the charts and tables; None if there is nothing."""
+    """What there is of the charts, tables and pictures; None if there is nothing."""
     drawn = tuple(chart for chart in charts if chart is not None)
     filled = tuple(grid for grid in grids if grid is not None)
-    return Section(anchor, word, title, lead, drawn, filled) if drawn or filled else None
+    hung = tuple(gallery for gallery in galleries if gallery is not None)
+    return Section(anchor, word, title, lead, drawn, filled, hung) if drawn or filled or hung else None
 
 
 def cut(rows: Sequence[tuple[str, ...]], most: int, file: str) -> tuple[tuple[tuple[str, ...], ...], str]:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from audit.analyses.summaries import INVARIANCE
 from audit.records import Layer, Pictures, Report, Verdict
 from audit.render.charts.correspondence import CORRESPONDENCE
 from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
+from audit.render.charts.invariance import invariance
 from audit.render.pages.classes import class_facts
 from audit.render.pages.columns import COLUMNS, Columns, cell
+from audit.render.pages.fooling import ATTACKED
 from audit.render.pages.layers import Fact
 from audit.render.pages.mosaic import Mosaic, mosaic_of
 from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
@@ -35,6 +38,10 @@ KINDS = {
     "guided": ("Guided backpropagation", "The same, through rectifiers that were on only."),
     "gradient": ("Data gradient", "How the unit's activation would change with each pixel of those patches."),
     "occlusion": ("Occlusion", "Where the unit falls (red) or rises (blue) when that part of the picture is covered."),
+    "invariance": (
+        "Invariance",
+        "The strongest picture scaled, turned, moved, in other light and with noise: what is left of the activation.",
+    ),
     "filters": ("Filters", "The unit's own weights: what it looks for in what lies below it; gray is zero."),
 }
 """Kinds of pictures in the order in which they are shown: title and what they are."""
@@ -76,6 +83,8 @@ class Panel:
 class UnitSection:
     """A pictured unit, or a direction under its name; `numbers` are those of its optimized images.
 
+    `invariance` are the curves of its transformed pictures.
+
     A class has a page of its own on paper.
     """
 
@@ -87,6 +96,7 @@ class UnitSection:
     facts: tuple[Fact, ...]
     panels: tuple[Panel, ...]
     numbers: Grid | None
+    invariance: Chart | None
     void: bool
     is_class: bool = False
 
@@ -119,11 +129,8 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
     rank = {kind: index for index, kind in enumerate(KINDS)}
     measured, of_class = summaries(report.tables), class_facts(report)
     for layer in report.outline.layers:
-        mine = {
-            pictures.kind: pictures
-            for pictures in report.pictures
-            if pictures.layer == layer.name and pictures.kind != CORRESPONDENCE
-        }
+        shown = [pictures for pictures in report.pictures if pictures.kind not in (ATTACKED, CORRESPONDENCE)]
+        mine = {pictures.kind: pictures for pictures in shown if pictures.layer == layer.name}
         if not mine:
             continue
         units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
@@ -197,6 +204,7 @@ def _unit(
         ),
         panels=shown,
         numbers=grid_of(panels.rows[unit]),
+        invariance=invariance(dict(panels.kinds).get(INVARIANCE), unit),
         void=all(panel.status or all(block.image is None for block in panel.blocks) for panel in shown),
     )
 
@@ -211,7 +219,7 @@ def _directions(layer: Layer, pictures: Pictures | None, panels: "_Panels") -> I
     for row, name in enumerate(pictures.names if pictures else ()):
         panel = panels.panel("directions", pictures, row, f"{name} of {layer.name}")
         anchor, href = place("direction", layer.name, row), link(place("direction", layer.name, row))
-        yield UnitSection(anchor, href, name, name, "", (), (panel,), None, bool(panel.status))
+        yield UnitSection(anchor, href, name, name, "", (), (panel,), None, None, bool(panel.status))
 
 
 @dataclass(frozen=True)
