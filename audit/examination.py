@@ -18,7 +18,7 @@ from audit.model.load import Model
 from audit.plan import Subject
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
-from audit.words import plural
+from audit.words import listed, plural
 
 STOPPED = "not evaluated: the run stopped before it"
 
@@ -121,14 +121,17 @@ class Examination:
             return Verdict(
                 item, "passed", f"{plural(units, 'unit')} measured on {plural(self.measured.images, 'picture')}"
             )
-        chosen = plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
-        if not chosen:
+        of_units = item.task not in plan.OF_LAYERS
+        chosen = self._chosen(layer, section) if of_units else ()
+        if of_units and not chosen:
             return Verdict(item, "passed", "no unit was flagged: none is pictured")
         pictures = self._beside_natural(self._pictured(item.task, layer, section, chosen), layer)
         self.pictures[layer.name, item.task] = pictures
-        return Verdict(
-            item, "passed", f"{plural(len(chosen), 'unit')}, {plural(pictures.tiles.shape[1], 'picture')} each"
-        )
+        of = plural(len(chosen), "unit") if of_units else listed(pictures.names, 4)
+        return Verdict(item, "passed", f"{of}, {plural(pictures.tiles.shape[1], 'picture')} each")
+
+    def _chosen(self, layer: Layer, section: LayerSection) -> tuple[int, ...]:
+        return plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
 
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now."""
@@ -161,6 +164,7 @@ class Examination:
     def _made_by(self, name: str, task: Task) -> str:
         common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
         common |= {"origin": task.section.origin, "view": task.section.view, "occlusion": repr(task.section.occlusion)}
+        common |= {"inversion": repr(task.section.inversion), "seed": task.seed}
         pictures = {} if task.images is None else self.measured.made_by
         if plan.analysis(name).needs_data:
             return key(**common, **pictures)
@@ -179,7 +183,6 @@ class Examination:
             directions=[repr(direction) for direction in task.section.directions],
             rates=task.section.rates,
             precision=task.section.precision,
-            seed=task.seed,
             second=None
             if task.second is None
             else [task.second.digest, task.second.section.mean, task.second.section.std],

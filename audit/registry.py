@@ -49,6 +49,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "guided": "audit.analyses.guided:Guided",
         "gradient": "audit.analyses.gradient:Gradient",
         "occlusion": "audit.analyses.occlusion:Occlusion",
+        "inversion": "audit.analyses.inversion:Inversion",
         "filters": "audit.analyses.filters:Filters",
     },
     "regularizer": {

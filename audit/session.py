@@ -11,13 +11,14 @@ import torch
 
 import audit
 from audit import events
+from audit.analyses.inversion import inversions
 from audit.analyses.summaries import summaries
 from audit.claims.variation import of_variation, variations
 from audit.errors import Unavailable
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
-from audit.records import Histogram, Item, Report, Scalars, TopK, Verdict
+from audit.records import Histogram, Item, Outline, Pictures, Report, Scalars, Table, TopK, Verdict
 from audit.render import html, pdf
 from audit.store import publish_latest, put_codes, write
 
@@ -117,7 +118,7 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=(*measured.made(), *summaries(pictures), *variations(subject.model.outline, pictures)),
+            tables=(*measured.made(), *_summed(subject.model.outline, pictures)),
             claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
             numbers=measured.numbers,
             pictures=pictures,
@@ -150,6 +151,11 @@ class Session:
                 + [f"{name} {version(name)}" for name in ("torch", "torchvision", "numpy")]
             ),
         }
+
+
+def _summed(outline: Outline, pictures: Sequence[Pictures]) -> list[Table]:
+    """What the pictures say together."""
+    return [*summaries(pictures), *variations(outline, pictures), *inversions(outline, pictures)]
 
 
 def _no_pdf(folder: Path) -> str | None:

@@ -216,6 +216,17 @@ class OcclusionSection(Section):
     )
 
 
+class InversionSection(Section):
+    """How the analysis "inversion" finds pictures from their codes."""
+
+    pictures: Positive = Field(4, description="How many pictures of the audit, spread evenly over them.")
+    steps: Positive = Field(300, description="Steps of the descent.")
+    variation: float = Field(
+        0.003, ge=0, description="Weight of the total variation at the last step; at the first it is 100 times that."
+    )
+    alpha_norm: float = Field(0.003, ge=0, description="Weight of the alpha norm, in the same way.")
+
+
 class LayerSection(Section):
     """Which layers are measured, and which of their units are pictured how."""
 
@@ -262,6 +273,9 @@ class LayerSection(Section):
     )
     occlusion: OcclusionSection = Field(
         OcclusionSection(), description='The cover of the analysis "occlusion", and what is read.'
+    )
+    inversion: InversionSection = Field(
+        InversionSection(), description='How the analysis "inversion" finds pictures from their codes.'
     )
     directions: Annotated[str, Field(pattern=r"^random:[1-9][0-9]*$")] | tuple[DirectionSection, ...] = Field(
         "random:4", description='What the analysis "directions" excites: "random:4", or a list of them.'

@@ -6,6 +6,7 @@ from audit.records import Outcome, Report
 from audit.render.charts import layers as of_layers
 from audit.render.charts.drawing import Chart
 from audit.render.pages.columns import UnitTable, columns_of, tables
+from audit.render.pages.inversion import Inversions, inversions_of
 from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
@@ -35,6 +36,7 @@ class ReportPage:
     charts: tuple[Chart, ...]
     layers: tuple[LayerRow, ...]
     paper: Paper | None
+    inversions: Inversions | None
     true_size: TrueSize | None
     pictured: tuple[PicturedLayer, ...]
     weights: Section | None
@@ -63,6 +65,7 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         charts=of_layers.draw(report),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),
+        inversions=inversions_of(report, embed),
         true_size=figure_of(report),
         pictured=tuple(pictured(report, columns, embed, whole)),
         weights=weights_section(report),

@@ -10,6 +10,7 @@ from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
 from audit.render.pages.classes import class_facts
 from audit.render.pages.columns import COLUMNS, Columns, cell
+from audit.render.pages.inversion import KIND as OF_ALL_LAYERS
 from audit.render.pages.layers import Fact
 from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
 from audit.render.pages.sections import Grid
@@ -123,7 +124,8 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
     rank = {kind: index for index, kind in enumerate(KINDS)}
     measured, of_class = summaries(report.tables), class_facts(report)
     for layer in report.outline.layers:
-        mine = {pictures.kind: pictures for pictures in report.pictures if pictures.layer == layer.name}
+        own = [pictures for pictures in report.pictures if pictures.layer == layer.name]
+        mine = {pictures.kind: pictures for pictures in own if pictures.kind != OF_ALL_LAYERS}
         if not mine:
             continue
         units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
