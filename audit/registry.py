@@ -34,6 +34,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "distributions": "audit.stream.statistics:distributions",
         "correlations": "audit.stream.statistics:correlations",
         "selectivity": "audit.stream.statistics:selectivity",
+        "rotation": "audit.stream.statistics:rotation",
         "maps": "audit.stream.statistics:maps",
         "codes": "audit.stream.statistics:codes",
     },

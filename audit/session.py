@@ -13,6 +13,7 @@ import audit
 from audit import events
 from audit.analyses.inversion import inversions
 from audit.analyses.summaries import summaries
+from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
 from audit.errors import Unavailable
 from audit.examination import Examination
@@ -109,6 +110,7 @@ class Session:
             strongest = [extreme for layer in layers for extreme in measured.extremes(layer)]
             histograms = [histogram for layer in layers for histogram in measured.histograms(layer)]
         pictures = tuple(examination.pictures.values())
+        made = measured.made()
         shown = sorted({int(image) for record in strongest for image in record.image.flat if image >= 0})
         return Report(
             audit=self.config.audit.name,
@@ -118,8 +120,8 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=(*measured.made(), *_summed(subject.model.outline, pictures)),
-            claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
+            tables=(*made, *_summed(subject.model.outline, pictures)),
+            claims=(*measured.claimed, *of_variation(subject.model.outline, pictures), *of_directions(made)),
             numbers=measured.numbers,
             pictures=pictures,
             image_names={index: measured.data.images.name(index) for index in shown},

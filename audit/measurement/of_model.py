@@ -136,7 +136,7 @@ class Measurement:
         damaged = [self.one_pass.damaged] if self.done else []
         spread = [supplement.spread(self.model.outline, self._of_all_layers)] if self._claims.done else []
         made = (table() for table in self._tables.values() if table.done)
-        return [*damaged, *made, *self._correlations(), *spread]
+        return [*damaged, *made, *self._of_layers("correlations"), *self._of_layers("directions"), *spread]
 
     @cached_property
     def weights(self) -> Numbers:
@@ -194,15 +194,15 @@ class Measurement:
         histogram = next(iter(self.histograms(activated)), None)
         return supplement.of_model(self.model.outline, self.columns(first), self._of_all_layers, histogram)
 
-    def _correlations(self) -> list[Table]:
-        """Table "correlations", a row per layer of which they were measured; nothing where there is none."""
+    def _of_layers(self, name: str) -> list[Table]:
+        """The table that the layers of which it was measured make together; nothing where there is none."""
         if not self.done:
             return []
         records = [record for layer in self.needs.layers for record in self.one_pass.of_layer(layer)]
-        rows = [record.columns for record in records if isinstance(record, Table) and record.name == "correlations"]
+        rows = [record.columns for record in records if isinstance(record, Table) and record.name == name]
         if not rows:
             return []
-        return [Table("correlations", {name: np.concatenate([row[name] for row in rows]) for name in rows[0]})]
+        return [Table(name, {column: np.concatenate([row[column] for row in rows]) for column in rows[0]})]
 
     def _predictions(self) -> Table:
         """What the model said of each picture, with the name of the picture."""

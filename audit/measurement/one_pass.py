@@ -32,7 +32,7 @@ PICTURES = "pictures"
 DAMAGED, ATTRIBUTES = (PICTURES, "damaged"), (PICTURES, "attributes")
 """What the pass says of the pictures themselves; no statistic of a layer has these names."""
 
-LABELLED = frozenset({PREDICTIONS, "selectivity"})
+LABELLED = frozenset({PREDICTIONS, "selectivity", "rotation"})
 
 
 class OnePass:
@@ -133,6 +133,8 @@ class OnePass:
         more: dict[str, object] = {"labels": self.model.labels} if statistic in LABELLED else {}
         if statistic == "activations":
             more = {"kept": self._kept}
+        if statistic == "rotation":
+            more["seed"] = self.config.audit.seed
         return key(layer=layer, statistic=statistic, **more, **self.made_by)
 
     @property
@@ -170,7 +172,7 @@ class OnePass:
         if statistic == PREDICTIONS:
             return [Predictions(self.labels())]
         known = self.labels() if statistic in LABELLED else {}
-        asked = Asked(known, self.model.outline.layers[-1].units, self._kept, self._file(place))
+        asked = Asked(known, self.model.outline.layers[-1].units, self._kept, self._file(place), self.config.audit.seed)
         made: list[Reducer] = registry.load("statistic", statistic)(asked)
         return made
 

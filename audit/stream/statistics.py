@@ -11,6 +11,7 @@ from audit.stream.histogram import Distribution
 from audit.stream.maps import Maps
 from audit.stream.moments import Moments
 from audit.stream.reducer import Reducer
+from audit.stream.rotation import Rotation
 from audit.stream.saturation import Saturation
 from audit.stream.selectivity import Selectivity
 from audit.stream.strongest import Strongest, Weakest
@@ -21,13 +22,14 @@ class Asked:
     """What reducers are told.
 
     `labels` are image index -> output index, `classes` is how many outputs there are, `kept` how many images of a unit
-    are kept, and `file` where a layer's codes are written.
+    are kept, `file` where a layer's codes are written, and `seed` is that of the audit.
     """
 
     labels: Mapping[int, int]
     classes: int
     kept: int
     file: Path
+    seed: int = 0
 
 
 def activations(asked: Asked) -> list[Reducer]:
@@ -49,6 +51,11 @@ def correlations(asked: Asked) -> list[Reducer]:
 def selectivity(asked: Asked) -> list[Reducer]:
     """Which class each unit prefers, and how much."""
     return [Selectivity(asked.labels, asked.classes)]
+
+
+def rotation(asked: Asked) -> list[Reducer]:
+    """How pure units are, and as many random directions."""
+    return [Rotation(asked.labels, asked.classes, asked.seed)]
 
 
 def maps(asked: Asked) -> list[Reducer]:

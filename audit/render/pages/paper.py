@@ -15,12 +15,12 @@ from audit.render.pages.sections import Grid
 from audit.render.wording import number
 
 SIGNS = {"holds": "✓", "contradicted": "≠", "inconclusive": "?"}
-RANK = "rank correlation"
+FROM_MINUS_ONE_TO_ONE = ("rank correlation", "difference")
 
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim; `interval` is its line of the forest plot, None where the number is no correlation."""
+    """A claim; `interval` is its line of the forest plot, None where the number is not one of -1 to 1."""
 
     text: str
     outcome: Literal["holds", "contradicted", "inconclusive"]
@@ -67,7 +67,7 @@ def _row(claim: Claim, name: str) -> ClaimRow:
         between=f"{_short(claim.low)} to {_short(claim.high)}",
         count=number(claim.count),
         source=claim.source,
-        interval=claims.interval(claim, name) if claim.statistic == RANK else None,
+        interval=claims.interval(claim, name) if claim.statistic in FROM_MINUS_ONE_TO_ONE else None,
     )
 
 
