@@ -9,6 +9,8 @@ import torch
 from audit.claims.directions import of_directions
 from audit.errors import Unavailable
 from audit.records import Table
+from audit.render.charts.directions import purities
+from audit.render.charts.drawing import BLUE, ORANGE
 from audit.stream import rotation as module
 from audit.stream.reducer import Activations
 from audit.stream.rotation import Rotation, purity, rotation
@@ -115,3 +117,13 @@ def test_what_cannot_be_measured_says_why(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "MOST_UNITS", 4)
     with pytest.raises(Unavailable, match="relu has 12 units"):
         measured(detectors())
+
+
+def test_the_chart_shows_units_and_directions_of_every_layer() -> None:
+    chart = purities(measured(detectors()))
+    assert chart is not None
+    assert "relu" in chart.svg
+    assert BLUE in chart.svg
+    assert ORANGE in chart.svg
+    nothing = Table("directions", {name: np.array([]) for name in ("layer", "of", "purity")})
+    assert purities(nothing) is None

@@ -8,7 +8,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from audit.records import Claim, Report
-from audit.render.charts import claims, filters, layers
+from audit.render.charts import claims, directions, filters, layers
 from audit.render.charts.drawing import Chart
 from audit.render.pages.quality import variation
 from audit.render.pages.sections import Grid
@@ -45,14 +45,15 @@ class Paper:
 def paper_section(report: Report) -> Paper | None:
     """None if there is nothing of it."""
     rows = tuple(_row(claim, f"claim-{index}") for index, claim in enumerate(report.claims))
-    drawn = (*filters.draw(report), *_spread(report))
+    drawn = (*filters.draw(report), *_of_tables(report))
     varying = variation(report.tables)
     return Paper(rows, drawn, varying) if rows or drawn or varying else None
 
 
-def _spread(report: Report) -> Iterator[Chart]:
+def _of_tables(report: Report) -> Iterator[Chart]:
     for table in report.tables:
-        chart = layers.spread(table) if table.name == "spread" else None
+        draw = {"spread": layers.spread, "directions": directions.purities}.get(table.name)
+        chart = draw(table) if draw else None
         if chart is not None:
             yield chart
 
