@@ -18,7 +18,7 @@ from audit.model.load import Model
 from audit.plan import Subject
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
-from audit.words import plural
+from audit.words import listed, plural
 
 STOPPED = "not evaluated: the run stopped before it"
 
@@ -124,14 +124,17 @@ class Examination:
             return Verdict(
                 item, "passed", f"{plural(units, 'unit')} measured on {plural(self.measured.images, 'picture')}"
             )
-        chosen = plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
-        if not chosen:
+        of_units = item.task not in plan.OF_LAYERS
+        chosen = self._chosen(layer, section) if of_units else ()
+        if of_units and not chosen:
             return Verdict(item, "passed", "no unit was flagged: none is pictured")
         pictures = self._beside_natural(self._pictured(item.task, layer, section, chosen), layer)
         self.pictures[layer.name, item.task] = pictures
-        return Verdict(
-            item, "passed", f"{plural(len(chosen), 'unit')}, {plural(pictures.tiles.shape[1], 'picture')} each"
-        )
+        of = plural(len(chosen), "unit") if of_units else listed(pictures.names, 4)
+        return Verdict(item, "passed", f"{of}, {plural(pictures.tiles.shape[1], 'picture')} each")
+
+    def _chosen(self, layer: Layer, section: LayerSection) -> tuple[int, ...]:
+        return plan.chosen_units(section, layer, self.config.audit.seed, self._flagged(layer, section))
 
     def _overviewed(self, item: Item, layer: Layer, section: LayerSection) -> Verdict:
         """Of the layer as a whole; from earlier work where nothing changed, else made now."""
@@ -185,6 +188,8 @@ class Examination:
         common |= {"origin": task.section.origin, "view": task.section.view, "occlusion": repr(task.section.occlusion)}
         if name == "correspondence":
             common |= {"warps": repr(task.section.correspondence), "seed": task.seed}
+        if name == "inversion":
+            common |= {"inversion": repr(task.section.inversion), "seed": task.seed}
         pictures = {} if task.images is None else self.measured.made_by
         if plan.analysis(name).needs_data:
             return key(**common, **pictures, seed=task.seed, labels=task.model.labels)
@@ -203,7 +208,6 @@ class Examination:
             directions=[repr(direction) for direction in task.section.directions],
             rates=task.section.rates,
             precision=task.section.precision,
-            seed=task.seed,
             second=None
             if task.second is None
             else [task.second.digest, task.second.section.mean, task.second.section.std],

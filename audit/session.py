@@ -11,14 +11,16 @@ import torch
 
 import audit
 from audit import events
+from audit.analyses.inversion import inversions
 from audit.analyses.pck import correspondences
 from audit.analyses.summaries import invariances, summaries
+from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
 from audit.errors import Unavailable
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
-from audit.records import Histogram, Item, Report, Scalars, TopK, Verdict, joined
+from audit.records import Histogram, Item, Outline, Pictures, Report, Scalars, Table, TopK, Verdict, joined
 from audit.render import html, pdf
 from audit.store import publish_latest, put_codes, write
 
@@ -109,6 +111,7 @@ class Session:
             strongest = [extreme for layer in layers for extreme in measured.extremes(layer)]
             histograms = [histogram for layer in layers for histogram in measured.histograms(layer)]
         pictures = tuple(examination.pictures.values())
+        made = measured.made()
         shown = sorted({int(image) for record in strongest for image in record.image.flat if image >= 0})
         return Report(
             audit=self.config.audit.name,
@@ -118,15 +121,8 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=(
-                *measured.made(),
-                *joined(examination.tables),
-                *summaries(pictures),
-                *variations(subject.model.outline, pictures),
-                *correspondences(pictures),
-                *invariances(pictures),
-            ),
-            claims=(*measured.claimed, *of_variation(subject.model.outline, pictures)),
+            tables=(*made, *joined(examination.tables), *_summed(subject.model.outline, pictures)),
+            claims=(*measured.claimed, *of_variation(subject.model.outline, pictures), *of_directions(made)),
             numbers=measured.numbers,
             pictures=pictures,
             image_names={index: measured.data.images.name(index) for index in shown},
@@ -158,6 +154,17 @@ class Session:
                 + [f"{name} {version(name)}" for name in ("torch", "torchvision", "numpy")]
             ),
         }
+
+
+def _summed(outline: Outline, pictures: Sequence[Pictures]) -> list[Table]:
+    """What the pictures say together."""
+    return [
+        *summaries(pictures),
+        *variations(outline, pictures),
+        *correspondences(pictures),
+        *invariances(pictures),
+        *inversions(outline, pictures),
+    ]
 
 
 def _no_pdf(folder: Path) -> str | None:

@@ -813,7 +813,7 @@ def test_every_default_of_a_section_is_documented() -> None:
         for key, node in schema()["$defs"][name]["properties"].items():
             row = re.search(rf"^\| `{key}` \|.*$", CHAPTERS[kind], re.MULTILINE)
             assert row, f"{kind}.{key} has no row"
-            if node.get("default") and key not in ("presets", "occlusion", "tsne", "correspondence"):
+            if node.get("default") and key not in ("presets", "occlusion", "tsne", "correspondence", "inversion"):
                 assert f"`{json.dumps(node['default'])}`" in row[0], f"the default of {kind}.{key}"
 
 
@@ -840,6 +840,13 @@ def test_every_option_of_the_warps_is_documented() -> None:
         said = f"{default:g}" if isinstance(default, float) else json.dumps(default)
         assert f"| `{key}` | `{said}` |" in page
         assert f"`{key}`" in CHAPTERS["layers"]
+
+
+def test_every_option_of_inversions_is_documented() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "analyses.md").read_text(encoding="utf-8")
+    for key, node in schema()["$defs"]["InversionSection"]["properties"].items():
+        row = re.search(rf"^\| `{key}` \| `{node['default']}` \|.*$", page, re.MULTILINE)
+        assert row, f"inversion.{key} has no row"
 
 
 def test_the_examples_of_the_page_are_right(written: Any) -> None:

@@ -26,7 +26,7 @@ from audit.records import Layer
 Activations = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image unit"]]
 Change = Callable[[Float[Tensor, "image channel y x"]], Float[Tensor, "image channel y x"]]
 Everywhere = Literal["mean", "energy"]
-Where = tuple[int, int] | Everywhere | Literal["gram"]
+Where = tuple[int, int] | Everywhere | Literal["gram", "code"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Reading:
     `where` is a position (y, x); "mean": over all positions; "energy": the mean square over all positions, whose sum
     is what DeepDream makes larger (Mordvintsev et al. 2015). "gram": the Gram matrix over all positions, the mean
     product of each unit with each, which tells styles apart (Gatys et al. 2016, equation 3); at least in float32.
+    "code": everything, unit by unit, of a rectifier after it rectified.
     """
 
     layer: Layer
@@ -55,6 +56,8 @@ class Reading:
             case "gram":
                 flat = values.flatten(2).to(torch.promote_types(values.dtype, torch.float32), copy=True)
                 return (flat @ flat.mT / flat.shape[2]).flatten(1)
+            case "code":
+                return values.flatten(1).clone()
             case (y, x):
                 return values[:, :, y - first[0], x - first[1]].clone()
 
@@ -64,8 +67,9 @@ def activations_at(network: nn.Module, *readings: Reading, seen_by_unit: Box | N
     """The network as a function: its input -> the numbers of all readings, one reading's units after another's.
 
     The forward pass ends at the last of the layers. A rectifier is seen before it rectifies, so that a unit that is off
-    still has a gradient (the paper's toolbox starts its gradient there too). `seen_by_unit` is the part of the input
-    that a single reading at one position depends on: only what lies between the two is computed then (`Borderless`).
+    still has a gradient (the paper's toolbox starts its gradient there too); only its code is what it hands on.
+    `seen_by_unit` is the part of the input that a single reading at one position depends on: only what lies between the
+    two is computed then (`Borderless`).
     """
     seen: dict[int, Tensor] = {}
     own, fast, borderless = precision(network), FastFirstConvolution(), Borderless()
@@ -77,7 +81,7 @@ def activations_at(network: nn.Module, *readings: Reading, seen_by_unit: Box | N
         )
 
     names = {reading.layer.name for reading in readings}
-    rectified = any(reading.layer.rectifier for reading in readings)
+    rectified = any(reading.layer.rectifier and reading.where != "code" for reading in readings)
     with Observer(network, names, visit, before_rectifier=rectified) as observer:
 
         def activations(shown: Float[Tensor, "image channel y x"]) -> Float[Tensor, "image unit"]:

@@ -253,6 +253,17 @@ class CorrespondenceSection(Section):
         return self
 
 
+class InversionSection(Section):
+    """How the analysis "inversion" finds pictures from their codes."""
+
+    pictures: Positive = Field(4, description="How many pictures of the audit, spread evenly over them.")
+    steps: Positive = Field(300, description="Steps of the descent.")
+    variation: float = Field(
+        0.003, ge=0, description="Weight of the total variation at the last step; at the first it is 100 times that."
+    )
+    alpha_norm: float = Field(0.003, ge=0, description="Weight of the alpha norm, in the same way.")
+
+
 class LayerSection(Section):
     """Which layers are measured, and which of their units are pictured how."""
 
@@ -303,6 +314,9 @@ class LayerSection(Section):
     tsne: TsneSection = Field(TsneSection(), description='The plane and the grid of the analysis "tsne".')
     correspondence: CorrespondenceSection = Field(
         CorrespondenceSection(), description='The warps of the analysis "correspondence", and how near is right.'
+    )
+    inversion: InversionSection = Field(
+        InversionSection(), description='How the analysis "inversion" finds pictures from their codes.'
     )
     directions: Annotated[str, Field(pattern=r"^random:[1-9][0-9]*$")] | tuple[DirectionSection, ...] = Field(
         "random:4", description='What the analysis "directions" excites: "random:4", or a list of them.'

@@ -146,7 +146,8 @@ class Measurement:
         spread = [supplement.spread(self.model.outline, self._of_all_layers)] if self._claims.done else []
         made = (table() for table in self._tables.values() if table.done)
         concepts = [self.data.concepts.table()] if self._of_layers("detectors") and self.data.concepts.names else []
-        return [*damaged, *made, *self._of_layers("correlations"), *self._of_layers("detectors"), *concepts, *spread]
+        of_layers = [table for name in ("correlations", "detectors", "directions") for table in self._of_layers(name)]
+        return [*damaged, *made, *of_layers, *concepts, *spread]
 
     @cached_property
     def weights(self) -> Numbers:

@@ -32,8 +32,8 @@ PICTURES = "pictures"
 DAMAGED, ATTRIBUTES = (PICTURES, "damaged"), (PICTURES, "attributes")
 """What the pass says of the pictures themselves; no statistic of a layer has these names."""
 
-DETECTORS = "detectors"
-LABELLED = frozenset({PREDICTIONS, "selectivity", DETECTORS})
+DETECTORS, ROTATION = "detectors", "rotation"
+LABELLED = frozenset({PREDICTIONS, "selectivity", DETECTORS, ROTATION})
 
 
 class OnePass:
@@ -137,6 +137,8 @@ class OnePass:
             more = {"kept": self._kept}
         if statistic == DETECTORS:
             more |= {"concepts": self.data.concepts_digest, "seed": self.config.audit.seed}
+        if statistic == ROTATION:
+            more["seed"] = self.config.audit.seed
         return key(layer=layer, statistic=statistic, **more, **self.made_by)
 
     @property

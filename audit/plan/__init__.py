@@ -1,11 +1,12 @@
 """Config and models -> what can be selected; selected items -> what has to be measured for them, each once."""
 
 from audit.plan.layers import chosen_units
-from audit.plan.needs import Needs, analysis, flaggers, needs, needs_pictures, overview, statistics
+from audit.plan.needs import OF_LAYERS, Needs, analysis, flaggers, needs, needs_pictures, overview, statistics
 from audit.plan.preparation import device, prepare
 from audit.plan.subject import Chosen, Prepared, Subject, pictures
 
 __all__ = [
+    "OF_LAYERS",
     "Chosen",
     "Needs",
     "Prepared",

@@ -10,6 +10,9 @@ from audit.config import LayerSection
 from audit.plan.subject import Subject
 from audit.records import Item, Layer
 
+OF_LAYERS = frozenset({"directions", "inversion"})
+"""Analyses that picture a layer as a whole, whatever `units` says."""
+
 
 @dataclass(frozen=True)
 class Needs:

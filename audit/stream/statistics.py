@@ -13,6 +13,7 @@ from audit.stream.histogram import Distribution
 from audit.stream.maps import Maps
 from audit.stream.moments import Moments
 from audit.stream.reducer import Reducer
+from audit.stream.rotation import Rotation
 from audit.stream.saturation import Saturation
 from audit.stream.selectivity import Selectivity
 from audit.stream.strongest import Strongest, Weakest
@@ -62,6 +63,11 @@ def detectors(asked: Asked) -> list[Reducer]:
     classes = [of_labels(asked.labels, asked.classes, asked.images)] if asked.labels else []
     found = Detectors({CLASS: classes, CONCEPT: asked.concepts}, asked.file, asked.seed)
     return [found, Summary(found)]
+
+
+def rotation(asked: Asked) -> list[Reducer]:
+    """How pure units are, and as many random directions."""
+    return [Rotation(asked.labels, asked.classes, asked.seed)]
 
 
 def maps(asked: Asked) -> list[Reducer]:

@@ -9,6 +9,7 @@ from audit.render.pages.columns import UnitTable, columns_of, tables
 from audit.render.pages.correspondence import Correspondence, correspondence_section
 from audit.render.pages.detectors import Detectors, detectors_section
 from audit.render.pages.fooling import fooling_section
+from audit.render.pages.inversion import Inversions, inversions_of
 from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
@@ -41,6 +42,7 @@ class ReportPage:
     paper: Paper | None
     detectors: Detectors | None
     correspondence: Correspondence | None
+    inversions: Inversions | None
     true_size: TrueSize | None
     pictured: tuple[PicturedLayer, ...]
     weights: Section | None
@@ -72,6 +74,7 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         paper=paper_section(report),
         detectors=detectors_section(report, columns, embed),
         correspondence=correspondence_section(report),
+        inversions=inversions_of(report, embed),
         true_size=figure_of(report),
         pictured=tuple(pictured(report, columns, embed, whole)),
         weights=weights_section(report),

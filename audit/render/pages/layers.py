@@ -10,6 +10,7 @@ from jaxtyping import Float
 from audit.records import Layer, Outcome, Report
 from audit.render.charts.correspondence import CORRESPONDENCE
 from audit.render.pages.columns import Columns
+from audit.render.pages.inversion import ANCHOR, KIND, is_inverted
 from audit.render.pages.verdicts import ICONS
 from audit.render.wording import BY, DASH, link, number, percent, place
 
@@ -82,7 +83,7 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
     dead = int((known == 0).sum()) if layer.activation else 0  # below zero is no death where nothing is cut off there
     outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer.name}
     outcome = next((each for each in ("error", "failed", "passed", "skipped") if each in outcomes), None)
-    there = any(one.layer == layer.name and one.kind != CORRESPONDENCE for one in report.pictures)
+    there = any(one.layer == layer.name and one.kind not in (CORRESPONDENCE, KIND) for one in report.pictures)
     return LayerRow(
         name=layer.name,
         kind=layer.kind,
@@ -96,8 +97,15 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
         share=float(known.mean()) if len(known) else 0.0,
         outcome=outcome,
         icon=ICONS[outcome] if outcome else "",
-        href=link(place("layer" if there else "table", layer.name)) if there or columns else "",
+        href=_href(layer, report, there, bool(columns)),
     )
+
+
+def _href(layer: Layer, report: Report, pictured: bool, measured: bool) -> str:
+    """To the pictures of its units, else to those of all layers, else to its table."""
+    if not pictured and is_inverted(layer, report):
+        return link(ANCHOR)
+    return link(place("layer" if pictured else "table", layer.name)) if pictured or measured else ""
 
 
 def _of(text: str, known: Float[np.ndarray, " known"], shares: Float[np.ndarray, " unit"]) -> str:

@@ -8,19 +8,19 @@ from typing import Literal
 from markupsafe import Markup
 
 from audit.records import Claim, Report
-from audit.render.charts import claims, filters, layers
+from audit.render.charts import claims, directions, filters, layers
 from audit.render.charts.drawing import Chart
 from audit.render.pages.quality import variation
 from audit.render.pages.sections import Grid
 from audit.render.wording import number
 
 SIGNS = {"holds": "✓", "contradicted": "≠", "inconclusive": "?"}
-RANK = "rank correlation"
+FROM_MINUS_ONE_TO_ONE = ("rank correlation", "difference")
 
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim; `interval` is its line of the forest plot, None where the number is no correlation."""
+    """A claim; `interval` is its line of the forest plot, None where the number is not one of -1 to 1."""
 
     text: str
     outcome: Literal["holds", "contradicted", "inconclusive"]
@@ -45,14 +45,15 @@ class Paper:
 def paper_section(report: Report) -> Paper | None:
     """None if there is nothing of it."""
     rows = tuple(_row(claim, f"claim-{index}") for index, claim in enumerate(report.claims))
-    drawn = (*filters.draw(report), *_spread(report))
+    drawn = (*filters.draw(report), *_of_tables(report))
     varying = variation(report.tables)
     return Paper(rows, drawn, varying) if rows or drawn or varying else None
 
 
-def _spread(report: Report) -> Iterator[Chart]:
+def _of_tables(report: Report) -> Iterator[Chart]:
     for table in report.tables:
-        chart = layers.spread(table) if table.name == "spread" else None
+        draw = {"spread": layers.spread, "directions": directions.purities}.get(table.name)
+        chart = draw(table) if draw else None
         if chart is not None:
             yield chart
 
@@ -67,7 +68,7 @@ def _row(claim: Claim, name: str) -> ClaimRow:
         between=f"{_short(claim.low)} to {_short(claim.high)}",
         count=number(claim.count),
         source=claim.source,
-        interval=claims.interval(claim, name) if claim.statistic == RANK else None,
+        interval=claims.interval(claim, name) if claim.statistic in FROM_MINUS_ONE_TO_ONE else None,
     )
 
 

@@ -14,6 +14,7 @@ from audit.render.charts.invariance import invariance
 from audit.render.pages.classes import class_facts
 from audit.render.pages.columns import COLUMNS, Columns, cell
 from audit.render.pages.fooling import ATTACKED
+from audit.render.pages.inversion import KIND as OF_ALL_LAYERS
 from audit.render.pages.layers import Fact
 from audit.render.pages.mosaic import Mosaic, mosaic_of
 from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
@@ -129,7 +130,8 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
     rank = {kind: index for index, kind in enumerate(KINDS)}
     measured, of_class = summaries(report.tables), class_facts(report)
     for layer in report.outline.layers:
-        shown = [pictures for pictures in report.pictures if pictures.kind not in (ATTACKED, CORRESPONDENCE)]
+        elsewhere = (ATTACKED, CORRESPONDENCE, OF_ALL_LAYERS)
+        shown = [pictures for pictures in report.pictures if pictures.kind not in elsewhere]
         mine = {pictures.kind: pictures for pictures in shown if pictures.layer == layer.name}
         if not mine:
             continue
