@@ -103,6 +103,9 @@ class ModelSection(Section):
     labels: Text | tuple[str, ...] | None = Field(
         None, description="Names in the order of the outputs, or a text file with one per line, relative to this file."
     )
+    directions: dict[Text, Positive] = Field(
+        {}, description="How many random directions of which layers become layers of their own, directions_LAYER."
+    )
 
     @field_validator("mean", "std")
     @classmethod

@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from audit.config import ModelSection
 from audit.errors import SectionError, nearest
 from audit.model.checkpoint import State, read_checkpoint
+from audit.model.directions import with_directions
 from audit.model.factory import failed, made, neighbours
 from audit.model.outline import outline
 from audit.records import Outline
@@ -63,6 +64,8 @@ def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
     except RuntimeError as error:
         raise SectionError("factory", f'"{section.factory}" cannot be moved to {device}: {error}') from error
     sketch = outline(network, section.input)
+    if section.directions:
+        sketch = outline(with_directions(network, sketch, section.directions), section.input)
     labels = _labels(section, folder, sketch)
     return Model(section, network, sketch, labels, _digest(section, folder, network), device, mean, std, claimed)
 

@@ -10,6 +10,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.errors import SectionError
 from audit.model.axes import DRY_IMAGES
+from audit.model.directions import Directions
 from audit.model.hooks import Call, Execution, version
 from audit.model.layout import Layouts
 from audit.model.receptive_field import Fields
@@ -112,6 +113,9 @@ class _Sketch(Execution):
         if call.module is self._network and self._last is not None and self._last.still_is(output):
             return
         layer = self._layer(call, words)
+        if isinstance(call.module, Directions):  # beside what the network computes
+            self.layers.append(layer)
+            return
         if self._last is not None and self._last.still_is(output):
             layer = _repeated(layer, self.layers[-1])
         self._last = _Produced(output, version(output))
