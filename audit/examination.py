@@ -186,10 +186,8 @@ class Examination:
     def _made_by(self, name: str, task: Task) -> str:
         common = {"analysis": name, "layer": task.layer.name, "units": task.units, "images": task.section.images}
         common |= {"origin": task.section.origin, "view": task.section.view, "occlusion": repr(task.section.occlusion)}
-        if name == "correspondence":
-            common |= {"warps": repr(task.section.correspondence), "seed": task.seed}
-        if name == "inversion":
-            common |= {"inversion": repr(task.section.inversion), "seed": task.seed}
+        if name in {"correspondence", "inversion"}:
+            common |= {"options": repr(getattr(task.section, name))}
         pictures = {} if task.images is None else self.measured.made_by
         if plan.analysis(name).needs_data:
             return key(**common, **pictures, seed=task.seed, labels=task.model.labels)

@@ -263,6 +263,19 @@ def test_kept_work_is_laid_out_again_only_where_its_options_change(tmp_path: Pat
     assert [options.thumbnail for options in runs] == [16, 12]
 
 
+def test_inversions_are_items_and_kept_work_until_their_options_change(tmp_path: Path) -> None:
+    bright(tmp_path)
+    made = []
+    for steps in (3, 3, 4):
+        options = {"pictures": 1, "steps": steps}
+        layers = section("[[layers]]", name="relu2", analyses=["inversion"], inversion=options)
+        session = session_of(tmp_path, MODEL + data(folder="pictures") + layers + NON_FINITE)
+        assert {verdict.outcome for verdict in verdicts(session).values()} == {"passed"}
+        (examination,) = session._examinations.values()
+        made.append(examination.pictures["relu2", "inversion"].tiles.tolist())
+    assert made[0] == made[1] != made[2]
+
+
 def test_correspondence_is_kept_work_until_its_warps_change(tmp_path: Path) -> None:
     bright(tmp_path)
     made = {}

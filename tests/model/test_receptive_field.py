@@ -103,6 +103,15 @@ def hull(seen: Tensor, field: Field, height: int) -> tuple[int, int] | None:
     return (min(rows), max(rows) + 1) if rows else None
 
 
+def shortest(network: nn.Sequential) -> int:
+    """Rows of the smallest map on the way: where most were cut off, no position sees all that positions may see."""
+    shown, rows = torch.zeros(1, 2, HEIGHT, HEIGHT, dtype=torch.float64), HEIGHT
+    for layer in network:
+        shown = layer(shown)
+        rows = min(rows, shown.shape[2])
+    return rows
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(steps, min_size=1, max_size=4))
 def test_the_field_of_a_random_network_is_what_its_positions_see(layers: list[nn.Module]) -> None:
@@ -122,8 +131,9 @@ def test_the_field_of_a_random_network_is_what_its_positions_see(layers: list[nn
         assert top <= row < bottom
     upsampled = any(isinstance(layer, (nn.Upsample, nn.ConvTranspose2d)) for layer in layers)
     skips = any(isinstance(layer, Apply) or (hasattr(layer, "stride") and layer.stride != 1) for layer in layers)
+    few_rows_left = any(isinstance(layer, Apply) for layer in layers) and shortest(network) <= HEIGHT // 2
     found = hull(seen, field, HEIGHT)
-    if found and not (upsampled and skips):
+    if found and not (upsampled and skips) and not few_rows_left:
         assert found == (field.start[0], field.start[0] + field.size[0])
 
 
