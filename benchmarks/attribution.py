@@ -17,6 +17,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -31,12 +32,14 @@ from torchvision import models
 
 from audit.analyses.crops import canvas_for, crop_for
 from audit.analyses.occlusion import covers, heat_map, reading_of
-from audit.analyses.passed_back import Rules, passed_back
+from audit.analyses.passed_back import PassBack, Rules, passing_back
+from audit.ascent.canvas import Canvas
 from audit.config import ModelSection
 from audit.model import rules
 from audit.model.hooks import Observer
 from audit.model.load import Model
 from audit.model.outline import maps, outline
+from audit.records import Layer
 
 SHAPE = (3, 224, 224)
 WAYS: dict[str, Rules] = {"gradient": rules.plain, "guided": rules.guided, "deconv": rules.deconvnet}
@@ -48,40 +51,42 @@ Found = dict[str, tuple[list[float], np.ndarray]]  # way -> seconds of every tur
 
 
 def image(model: Model, asked: dict[str, Any], turns: int) -> Found:
-    layer = model.outline.layers[-1]
+    return of_each_way(model, model.outline.layers[-1], turns, lambda back: class_of(back, asked))
 
-    def way(rule: Rules) -> Callable[[], Tensor]:
-        return lambda: passed_back(model, layer, asked["pictures"], [asked["unit"]], [(0, 0)], rule=rule).gradient
 
-    return {name: timed(way(rule), turns) for name, rule in WAYS.items()}
+def class_of(back: PassBack, asked: dict[str, Any]) -> Tensor:
+    return back(asked["pictures"], [asked["unit"]], [(0, 0)]).gradient
 
 
 def patches(model: Model, asked: dict[str, Any], turns: int) -> Found:
     layer = model.outline.layer(asked["layer"])
     canvas = canvas_for(model, layer)  # proven once for a layer and all its units
-    pictures, places = asked["pictures"], asked["places"]
+    return of_each_way(model, layer, turns, lambda back: nine_of(back, layer, canvas, asked))
 
-    def run(rule: Rules) -> Tensor:
-        groups: dict[object, list[int]] = {}
-        crops = [crop_for(layer, canvas, SHAPE[1:], place) for place in places]
-        for number, crop in enumerate(crops):
-            groups.setdefault((crop.size, crop.seen), []).append(number)
-        found = torch.zeros_like(pictures)
-        for (_, seen), members in groups.items():
-            boxes = [crops[number].box for number in members]
-            shown = torch.stack(
-                [
-                    pictures[number, :, box[0] : box[2], box[1] : box[3]]
-                    for number, box in zip(members, boxes, strict=True)
-                ]
-            )
-            positions = [crops[number].position for number in members]
-            made = passed_back(model, layer, shown, [asked["unit"]] * len(members), positions, rule=rule, seen=seen)
-            for number, box, gradient in zip(members, boxes, made.gradient, strict=True):
-                found[number, :, box[0] : box[2], box[1] : box[3]] = gradient
-        return found
 
-    return {name: timed(lambda rule=rule: run(rule), turns) for name, rule in WAYS.items()}
+def nine_of(back: PassBack, layer: Layer, canvas: Canvas, asked: dict[str, Any]) -> Tensor:
+    pictures, groups = asked["pictures"], {}
+    crops = [crop_for(layer, canvas, SHAPE[1:], place) for place in asked["places"]]
+    for number, crop in enumerate(crops):
+        groups.setdefault((crop.size, crop.seen), []).append(number)
+    found = torch.zeros_like(pictures)
+    for (_, seen), members in groups.items():
+        boxes = [crops[number].box for number in members]
+        shown = [pictures[n, :, box[0] : box[2], box[1] : box[3]] for n, box in zip(members, boxes, strict=True)]
+        positions = [crops[number].position for number in members]
+        made = back(torch.stack(shown), [asked["unit"]] * len(members), positions, seen)
+        for number, box, gradient in zip(members, boxes, made.gradient, strict=True):
+            found[number, :, box[0] : box[2], box[1] : box[3]] = gradient
+    return found
+
+
+def of_each_way(model: Model, layer: Layer, turns: int, run: Callable[[PassBack], Tensor]) -> Found:
+    """What an audit does once for a layer, as what peers do once for a network, is not timed."""
+    found: Found = {}
+    for name, rule in WAYS.items():
+        with passing_back(model, layer, rule) as back:
+            found[name] = timed(partial(run, back), turns)
+    return found
 
 
 def occlusion(model: Model, asked: dict[str, Any], turns: int) -> Found:

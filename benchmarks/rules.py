@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torchvision import models
 
-from audit.analyses.passed_back import Rules, passed_back
+from audit.analyses.passed_back import Rules, passing_back
 from audit.config import ModelSection
 from audit.model import rules
 from audit.model.hooks import Observer
@@ -97,10 +97,10 @@ def measured(name: str, peers: str | None) -> dict[str, float]:
     with torch.no_grad():
         unit = int(model.network(pictures)[0].argmax())
     expected = {way: reference(model, pictures, unit, way).numpy() for way in WAYS}
-    found = {
-        way: passed_back(model, layer, pictures, [unit], [(0, 0)], rule=rule).gradient.numpy()
-        for way, rule in WAYS.items()
-    }
+    found: dict[str, np.ndarray] = {}
+    for way, rule in WAYS.items():
+        with passing_back(model, layer, rule) as back:
+            found[way] = back(pictures, [unit], [(0, 0)]).gradient.numpy()
     if peers:
         found |= of_peers(peers, model, pictures, unit)
     result = {what: off(made, expected[what.partition(",")[0]]) for what, made in found.items()}

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from audit import events
 from audit.analyses.crops import Crop, canvas_for, crop_for
 from audit.analyses.max_patches import caption, has_picture, position
-from audit.analyses.passed_back import PassedBack, Rules, passed_back
+from audit.analyses.passed_back import PassBack, PassedBack, Rules, passing_back
 from audit.analyses.task import Task
 from audit.analyses.windows import Window, cut, window
 from audit.ascent.canvas import whole_input
@@ -70,10 +70,13 @@ def backward_pictures(task: Task, way: Way) -> Pictures:
     height, width = _shape(_place(task, 0, 0))
     tiles = np.full((len(task.units), count, height, width, 3), 128, np.uint8)
     replaced, name = 0, f"{task.model.section.name}: {way.group} of {task.layer.name}"
-    with events.work(task.listener, name, len(places)) as advance:
+    with (
+        events.work(task.listener, name, len(places)) as advance,
+        passing_back(task.model, task.layer, way.rule) as back,
+    ):
         advance(len(places) - len(fires))
         for part in _together(task, fires):
-            rows, made = _passed_back(task, part, way.rule)
+            rows, made = _passed_back(task, part, back)
             for one, picture in zip(rows, made.gradient.cpu().numpy(), strict=True):
                 (top, left, bottom, right), (y, x, *_) = (
                     _place(task, *position(task.strongest, task.units[one.row], one.rank)),
@@ -140,7 +143,7 @@ def _together(task: Task, fires: Sequence[tuple[int, int]]) -> Iterator[list[_Fi
             yield members[start : start + rows]
 
 
-def _passed_back(task: Task, part: Sequence[_Fires], rule: Rules) -> tuple[Sequence[_Fires], PassedBack]:
+def _passed_back(task: Task, part: Sequence[_Fires], back: PassBack) -> tuple[Sequence[_Fires], PassedBack]:
     """What came back, and of what: of whole pictures where a unit is not on its crop what it was in the pass."""
     assert task.images is not None
     assert task.strongest is not None
@@ -152,11 +155,11 @@ def _passed_back(task: Task, part: Sequence[_Fires], rule: Rules) -> tuple[Seque
         recorded.append(float(task.strongest.value[unit, one.rank]))
     from_map, seen = task.section.origin == "map", part[0].crop.seen
     positions = None if from_map else [one.crop.position for one in part]
-    made = passed_back(task.model, task.layer, torch.stack(pixels), units, positions, rule=rule, seen=seen)
+    made = back(torch.stack(pixels), units, positions, seen)
     whole = [_whole(task, one) for one in part]
     if from_map or list(part) == whole or np.allclose(made.reached.cpu().numpy(), recorded, rtol=SAME, atol=0):
         return part, made
-    several = [_passed_back(task, whole[start : start + ROWS], rule)[1] for start in range(0, len(whole), ROWS)]
+    several = [_passed_back(task, whole[start : start + ROWS], back)[1] for start in range(0, len(whole), ROWS)]
     return whole, PassedBack(
         torch.cat([one.gradient for one in several]), torch.cat([one.reached for one in several]), several[0].replaced
     )

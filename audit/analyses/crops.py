@@ -1,7 +1,7 @@
 """A position of a layer -> the part of a picture that shows a unit there all it sees, borders of the picture included.
 
 A unit depends on its receptive field alone, so its activation and gradient there are those of the whole picture. The
-part begins where the layers' strides put a position, and ends with the field, or with the picture.
+part begins where the layers' strides put a position, and is as long as an inner field needs, or ends with the picture.
 """
 
 from dataclasses import dataclass
@@ -34,14 +34,23 @@ def crop_for(layer: Layer, canvas: Canvas, size: Pair, place: Pair) -> Crop:
     whole = Crop((0, 0, *size), place)
     if canvas.mode == "full" or layer.field is None or isinstance(canvas.position, str):
         return whole
-    field = layer.field.box(*place)
-    moved = [max(0, at - inner) for at, inner in zip(place, canvas.position, strict=True)]
-    top, left = (steps * stride for steps, stride in zip(moved, layer.field.stride, strict=True))
-    bottom, right = (min(end, most) for end, most in zip(field[2:], size, strict=True))
-    if bottom <= top or right <= left:
-        return whole
-    inside = min(field[:2]) >= 0 and (bottom, right) == field[2:]
-    return Crop((top, left, bottom, right), (place[0] - moved[0], place[1] - moved[1]), canvas.seen if inside else None)
+    field, stride = layer.field.box(*place), layer.field.stride
+    top, bottom = _span(place[0] - canvas.position[0], (canvas.size[0], size[0]), field[2], stride[0])
+    left, right = _span(place[1] - canvas.position[1], (canvas.size[1], size[1]), field[3], stride[1])
+    inside = min(field[:2]) >= 0 and field[2] <= size[0] and field[3] <= size[1]
+    position = place[0] - top // stride[0], place[1] - left // stride[1]
+    return Crop((top, left, bottom, right), position, canvas.seen if inside else None)
+
+
+def _span(steps: int, lengths: Pair, end: int, stride: int) -> Pair:
+    """Begin and end of a crop along an axis; of few lengths, so that many units share a pass.
+
+    `steps` are strides to where an inner unit's crop begins, `lengths` those of such a crop and of the picture, `end`
+    is where the field ends.
+    """
+    needed, whole = lengths
+    begin = min(max(0, steps), max(0, whole - needed) // stride) * stride
+    return begin, min(begin + needed, whole) if begin + needed >= min(end, whole) else whole
 
 
 def canvas_for(model: Model, layer: Layer) -> Canvas:

@@ -1,8 +1,9 @@
 """A unit per row, and pixels -> what arrives at the pixels in one backward pass, by some rule for rectifiers."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -11,7 +12,9 @@ from torch import Tensor
 from audit.analyses.windows import Window
 from audit.ascent.borderless import Borderless
 from audit.ascent.first_convolution import FastFirstConvolution
+from audit.ascent.lighter import lighter
 from audit.data.preprocess import normalized
+from audit.model.allocator import kept_memory
 from audit.model.hooks import Observer
 from audit.model.load import Model
 from audit.model.memory import fast_order, in_order
@@ -33,45 +36,78 @@ class PassedBack:
     replaced: int
 
 
-def passed_back(
-    model: Model,
-    layer: Layer,
-    pixels: Backward,
-    units: Sequence[int],
-    positions: Sequence[tuple[int, int]] | None,
-    *,
-    rule: Rules,
-    seen: Window | None = None,
-) -> PassedBack:
-    """From one unit per row, from before its ReLU, back to the `pixels` of 0..1 by the rule.
+@runtime_checkable
+class PassBack(Protocol):
+    """From one unit per row, from before its ReLU, back to the `pixels` of 0..1 by a rule.
 
     Each row begins with 1 at its position, or, without positions, everywhere with the unit's activation. All zero
     where the layer does not depend on the image. `seen`: the part of the pixels that the units depend on, where they
     see no border; the network then runs without borders (`Borderless`), and `positions` are those in the whole map.
     """
-    own, order = precision(model.network), fast_order(model.network)
-    images = normalized(pixels, model.mean, model.std).to(own).contiguous(memory_format=order).requires_grad_()
-    rows, unit = torch.arange(len(units), device=images.device), torch.tensor(units, device=images.device)
+
+    def __call__(
+        self,
+        pixels: Backward,
+        units: Sequence[int],
+        positions: Sequence[tuple[int, int]] | None,
+        seen: Window | None = None,
+    ) -> PassedBack: ...
+
+
+@contextmanager
+def passing_back(model: Model, layer: Layer, rule: Rules) -> Iterator[PassBack]:
+    """Inside, the given function passes back from the layer by the rule, as often as it is called.
+
+    It runs a lighter copy of the network, its normalisations folded, in the memory order that is fast.
+    """
+    network = lighter(model.network, model.outline.input_shape, {layer.name})
+    own, order = precision(network), fast_order(network)
     fast, borderless = FastFirstConvolution(stems=rule is plain), Borderless()
-    chosen: list[Tensor] = []
+    output: list[Tensor] = []
+    begins: list[tuple[int, int]] = []
+    inside = [False]  # whether the network runs without borders
 
-    def visit(_: str, output: Tensor) -> None:
-        first = (0, 0) if seen is None else borderless.end(output)
-        own_maps = maps(output, layer.layout)[rows, unit]
-        if positions is None:
-            activation = own_maps.detach().clamp(min=0) if layer.rectifier else own_maps.detach()
-            chosen.append(own_maps * activation)
-        else:
-            y, x = (torch.tensor(positions, device=images.device) - torch.tensor(first, device=images.device)).T
-            chosen.append(own_maps[rows, y, x])
+    def visit(_: str, seen_output: Tensor) -> None:
+        begins.append(borderless.end(seen_output) if inside[-1] else (0, 0))
+        output.append(maps(seen_output, layer.layout))
 
-    with exact_arithmetic(), in_order(model.network, order):
-        around = nullcontext() if seen is None else borderless  # what an observer hears, it passes on to these
-        with Observer(model.network, (layer.name,), visit, before_rectifier=True) as observer, fast, around:
-            observer.run(images if seen is None else borderless.begin(images, seen))
-        reached = chosen[0].detach().float()
-        if not chosen[0].requires_grad:  # the layer does not depend on the image
-            return PassedBack(torch.zeros_like(images).float(), reached, 0)
-        with rule() as active:
-            (gradient,) = torch.autograd.grad(chosen[0].sum(), images, allow_unused=True, materialize_grads=True)
-    return PassedBack(gradient.float(), reached, active.replaced)
+    with (
+        exact_arithmetic(),
+        kept_memory(),
+        in_order(network, order),
+        Observer(network, (layer.name,), visit, before_rectifier=True) as observer,
+    ):
+
+        def back(
+            pixels: Backward,
+            units: Sequence[int],
+            positions: Sequence[tuple[int, int]] | None,
+            seen: Window | None = None,
+        ) -> PassedBack:
+            images = normalized(pixels, model.mean, model.std).to(own).contiguous(memory_format=order).requires_grad_()
+            inside[-1] = seen is not None
+            with fast, nullcontext() if seen is None else borderless:  # what an observer hears, it passes on to these
+                observer.run(images if seen is None else borderless.begin(images, seen))
+            rows, unit = (torch.tensor(numbers, device=images.device) for numbers in (range(len(units)), units))
+            begun = _begun(output.pop()[rows, unit], begins.pop(), positions, layer)
+            reached = begun.detach().float()
+            if not begun.requires_grad:  # the layer does not depend on the image
+                return PassedBack(torch.zeros_like(images).float(), reached, 0)
+            with rule() as active:
+                (gradient,) = torch.autograd.grad(begun.sum(), images, allow_unused=True, materialize_grads=True)
+            return PassedBack(gradient.float(), reached, active.replaced)
+
+        yield back
+
+
+def _begun(
+    own_maps: Float[Tensor, "row y x"],
+    first: tuple[int, int],
+    positions: Sequence[tuple[int, int]] | None,
+    layer: Layer,
+) -> Float[Tensor, "row ..."]:
+    """What the gradient is taken of: each unit at its position, or its map times what it is."""
+    if positions is None:
+        return own_maps * (own_maps.detach().clamp(min=0) if layer.rectifier else own_maps.detach())
+    y, x = (torch.tensor(positions, device=own_maps.device) - torch.tensor(first, device=own_maps.device)).T
+    return own_maps[torch.arange(len(own_maps), device=own_maps.device), y, x]

@@ -1,5 +1,6 @@
 """A planted network with known units, pictures for it, and what the analyses make of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from audit import events
+from audit.analyses.passed_back import PassedBack, Rules, passing_back
 from audit.analyses.task import Task
+from audit.analyses.windows import Window
 from audit.ascent.presets import Preset
 from audit.config import DataSection, LayerSection, ModelSection
 from audit.data.images import open_images
 from audit.model.load import Model
 from audit.model.outline import outline
-from audit.records import Pictures, TopK
+from audit.records import Layer, Pictures, TopK
 from audit.registry import load
 from audit.stream.strongest import Strongest
 from audit.stream.sweep import sweep
@@ -102,6 +105,21 @@ def task(model: Model, layer: str, units: tuple[int, ...], folder: Path, **more:
     assert isinstance(strongest, TopK)
     section = LayerSection(name=(layer,), presets=tuple(presets) or ("yosinski-3",), **more)
     return Task(model, model.outline.layer(layer), units, section, presets, 0, events.Silence(), images, strongest)
+
+
+def passed_back(
+    given: Model,
+    layer: Layer,
+    pixels: Tensor,
+    units: Sequence[int],
+    positions: Sequence[tuple[int, int]] | None,
+    *,
+    rule: Rules,
+    seen: Window | None = None,
+) -> PassedBack:
+    """One backward pass."""
+    with passing_back(given, layer, rule) as back:
+        return back(pixels, units, positions, seen)
 
 
 def pictured(analysis: str, given: Task) -> Pictures:

@@ -1,5 +1,6 @@
 """On its crop a unit is what it is on the whole picture, its gradient too, wherever it stands."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,10 @@ from torchvision import models
 
 from audit.analyses import backward
 from audit.analyses.crops import Crop, canvas_for, crop_for
-from audit.analyses.passed_back import passed_back
 from audit.model import rules
 from audit.model.load import Model
 from audit.model.outline import outline
-from tests.analyses.planted import CONJUNCTION, model, pictured, task
+from tests.analyses.planted import CONJUNCTION, model, passed_back, pictured, task
 
 SIZE = 66, 58
 
@@ -89,13 +89,19 @@ def test_where_the_pass_saw_something_else_the_whole_picture_is_looked_at(tmp_pa
     given = task(model(), "conv2", (CONJUNCTION,), tmp_path, images=5)
     assert given.strongest is not None
     looked: list[tuple[int, ...]] = []
-    usual = backward.passed_back
+    usual = backward.passing_back
 
-    def heard(model, layer, pixels, units, positions, **more):
-        looked.append(tuple(pixels.shape))
-        return usual(model, layer, pixels, units, positions, **more)
+    @contextmanager
+    def heard(*given):
+        with usual(*given) as back:
 
-    monkeypatch.setattr(backward, "passed_back", heard)
+            def looking(pixels, *more):
+                looked.append(tuple(pixels.shape))
+                return back(pixels, *more)
+
+            yield looking
+
+    monkeypatch.setattr(backward, "passing_back", heard)
     expected = pictured("deconv", given)
     assert all(shape[2:] < (24, 20) for shape in looked)
     changed = replace(given, strongest=replace(given.strongest, value=given.strongest.value * 1.1))

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from audit import events
 from audit.analyses.backward import viewed
-from audit.analyses.passed_back import passed_back
 from audit.ascent.canvas import canvas_of
 from audit.ascent.loop import ascend
 from audit.ascent.octaves import Octave
@@ -36,6 +35,7 @@ from tests.analyses.planted import (
     UPRIGHT,
     Planted,
     model,
+    passed_back,
     pictured,
     pictures,
     shown,

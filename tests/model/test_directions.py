@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from audit.analyses.passed_back import passed_back
 from audit.config import ModelSection
 from audit.errors import SectionError
 from audit.model import rules
 from audit.model.directions import with_directions
 from audit.model.load import Model, load
 from audit.model.outline import outline
-from tests.analyses.planted import model, pictured, task
+from tests.analyses.planted import model, passed_back, pictured, task
 
 SHAPE = (3, 24, 20)
 
