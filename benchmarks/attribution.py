@@ -31,8 +31,9 @@ from torch import Tensor, nn
 from torchvision import models
 
 from audit.analyses.crops import canvas_for, crop_for
-from audit.analyses.occlusion import covers, heat_map, reading_of
+from audit.analyses.occlusion import covers, heat_map
 from audit.analyses.passed_back import PassBack, Rules, passing_back
+from audit.analyses.reading import Place, reading_of
 from audit.ascent.canvas import Canvas
 from audit.config import ModelSection
 from audit.model import rules
@@ -93,12 +94,14 @@ def occlusion(model: Model, asked: dict[str, Any], turns: int) -> Found:
     layer, picture = model.outline.layers[-1], asked["pictures"][0].numpy()
     places = covers(SHAPE[1:], SIDE, STRIDE, (0, 0, *SHAPE[1:]))
 
-    def run() -> Tensor:
-        with reading_of(model, layer, asked["unit"], (0, 0), "activation") as reading:
-            change = reading.of(picture) - reading.of_covered(picture, np.zeros_like(picture), places)
-        return torch.from_numpy(heat_map(change, places, SHAPE[1:]))
+    place = Place(asked["unit"], (0, 0))
+    with reading_of(model, layer, "activation") as reading:
 
-    return {"occlusion": timed(run, turns)}
+        def run() -> Tensor:
+            change = reading.of(picture, place) - reading.of_covered(picture, np.zeros_like(picture), places, place)
+            return torch.from_numpy(heat_map(change, places, SHAPE[1:]))
+
+        return {"occlusion": timed(run, turns)}
 
 
 JOBS = {"image": image, "patches": patches, "occlusion": occlusion}

@@ -1,35 +1,23 @@
 """What a unit misses when a part of a picture is covered: occlusion heat maps (Zeiler and Fergus 2014, section 4.2)."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from scipy.ndimage import gaussian_filter
-from torch import Tensor
 
 from audit import events
 from audit.analyses.max_patches import BORDER, caption, has_picture, position
+from audit.analyses.reading import Picture, Place, Reading, reading_of
 from audit.analyses.task import Task
 from audit.analyses.windows import Window, cut, window
-from audit.config import Fill, OcclusionSection, Said
+from audit.config import Fill, OcclusionSection
 from audit.data.display import rgb
-from audit.data.preprocess import load, normalized, unit_range
+from audit.data.preprocess import load, unit_range
 from audit.errors import Unavailable
-from audit.model.incremental import Incremental, NotFollowedError
-from audit.model.load import Model
-from audit.model.looking import looking
-from audit.model.outline import maps
-from audit.records import Layer, Pictures
+from audit.records import Pictures
 from audit.words import plural
-
-BLOCK = 7
-"""Covers along each axis that share a forward pass."""
-
-ROUNDING = 1e-4
-"""Of a value: by more than that, two ways of computing it do not agree."""
 
 SHARE = 6
 """Of the shorter side of what the unit sees: how large the cover is where nobody says so."""
@@ -42,7 +30,6 @@ FILLS: dict[Fill, str] = {
     "mean": "of the picture's own mean colour",
     "blur": "that shows the picture blurred",
 }
-Picture = Float[np.ndarray, "channel y x"]
 
 
 class Occlusion:
@@ -65,8 +52,11 @@ class Occlusion:
             raise Unavailable(f"the units of {task.layer.name} are no classes, so they have no probability")
         count = min(task.section.images, task.strongest.image.shape[1])
         name = f"{task.model.section.name}: occlusions of {task.layer.name}"
-        with events.work(task.listener, name, len(task.units) * count) as advance:
-            made = [[_tile(task, unit, rank, advance) for rank in range(count)] for unit in task.units]
+        with (
+            events.work(task.listener, name, len(task.units) * count) as advance,
+            reading_of(task.model, task.layer, options.of) as reading,
+        ):
+            made = [[_tile(task, unit, rank, reading, advance) for rank in range(count)] for unit in task.units]
         side, step = cover_of(options, window(task.layer, task.model.outline, 0, 0))
         return Pictures(
             layer=task.layer.name,
@@ -115,14 +105,6 @@ def filling(picture: Picture, fill: Fill, mean: Float[np.ndarray, "channel 1 1"]
             return np.asarray(gaussian_filter(picture, (0, side / 2, side / 2)))
 
 
-def covered(picture: Picture, filled: Picture, cover: Window) -> Picture:
-    """The picture with the cover on it."""
-    top, left, bottom, right = cover
-    result = picture.copy()
-    result[:, top:bottom, left:right] = filled[:, top:bottom, left:right]
-    return result
-
-
 def heat_map(
     change: Float[np.ndarray, " cover"], places: Sequence[Window], size: tuple[int, int]
 ) -> Float[np.ndarray, "y x"]:
@@ -145,7 +127,7 @@ def overlaid(picture: Picture, heat: Float[np.ndarray, "y x"]) -> Float[np.ndarr
 
 
 def _tile(
-    task: Task, unit: int, rank: int, advance: Callable[[int], None]
+    task: Task, unit: int, rank: int, reading: Reading, advance: Callable[[int], None]
 ) -> tuple[UInt8[np.ndarray, "y x 3"], str, float]:
     """The heat over the picture, what is said of it, and the largest share of the activation that a cover takes."""
     assert task.images is not None
@@ -160,8 +142,8 @@ def _tile(
     side, step = cover_of(options, place)
     places = covers(picture.shape[1:], side, step, place)
     filled = filling(picture, options.fill, task.model.mean.cpu().numpy(), side)
-    with reading_of(task.model, task.layer, unit, where, options.of) as reading:
-        whole, values = reading.of(picture), reading.of_covered(picture, filled, places)
+    whole = reading.of(picture, Place(unit, where))
+    values = reading.of_covered(picture, filled, places, Place(unit, where))
     advance(1)
     lost = float((whole - values.min()) / whole) if whole > 0 else float("nan")
     said = f" · {options.of} falls by {100 * lost:.3g} % at most" if np.isfinite(lost) and lost > 0 else ""
@@ -170,74 +152,3 @@ def _tile(
         text + said,
         lost,
     )
-
-
-class Reading:
-    """What a unit says of pictures of 0..1: its activation at a position, or its probability among the classes."""
-
-    def __init__(self, model: Model, run: Callable[[Tensor], None], said: list[Tensor], incremental: Incremental):
-        self._model, self._run, self._said, self._incremental = model, run, said, incremental
-
-    def of(self, picture: Picture) -> float:
-        """Of one picture."""
-        self._run(self._network_input(picture))
-        return float(self._said.pop())
-
-    def of_covered(self, picture: Picture, filled: Picture, places: Sequence[Window]) -> Float[np.ndarray, " picture"]:
-        """Of the picture under each of the covers: computed where a cover changes something (`Incremental`).
-
-        A cover is read both ways first: a network that mixes pictures sees every one by itself.
-        """
-        tried = places[len(places) // 2]
-        plainly = self.of(covered(picture, filled, tried))
-        quickly = self._under(picture, filled, [tried])
-        if quickly is None or abs(quickly[0] - plainly) > ROUNDING * max(abs(plainly), abs(self.of(picture))):
-            return np.array([self.of(covered(picture, filled, place)) for place in places])
-        found = np.empty(len(places))
-        for part in blocks(places):
-            said = self._under(picture, filled, [places[place] for place in part])
-            assert said is not None
-            found[part] = said
-        return found
-
-    def _under(
-        self, picture: Picture, filled: Picture, places: Sequence[Window]
-    ) -> Float[np.ndarray, " picture"] | None:
-        """None where the network changes maps in a way that cannot be followed."""
-        shown = self._network_input(filled)
-        boxes = [shown[0, :, top:bottom, left:right] for top, left, bottom, right in places]
-        first = np.array([place[:2] for place in places])
-        begun = self._incremental.begin(self._network_input(picture), torch.stack(boxes), first)
-        try:
-            with self._incremental:
-                self._run(begun)
-        except NotFollowedError:
-            return None
-        said: Float[np.ndarray, " picture"] = self._said.pop().cpu().numpy()
-        return said
-
-    def _network_input(self, picture: Picture) -> Float[Tensor, "1 channel y x"]:
-        return normalized(torch.from_numpy(np.ascontiguousarray(picture))[None], self._model.mean, self._model.std)
-
-
-@contextmanager
-def reading_of(model: Model, layer: Layer, unit: int, where: tuple[int, int], of: Said) -> Iterator[Reading]:
-    """Of a unit of the layer at (y, x) of its map; "probability" is that of a class among all units."""
-    incremental = Incremental()
-    said: list[Tensor] = []
-
-    def visit(_: str, output: Tensor) -> None:
-        values = incremental.at(maps(output, layer.layout), where).double()
-        said.append((values.softmax(1) if of == "probability" else values)[:, unit].clone())
-
-    with looking(model.network, [layer.name], visit) as run:
-        yield Reading(model, run, said, incremental)
-
-
-def blocks(places: Sequence[Window]) -> list[list[int]]:
-    """Which covers are tried together: neighbours, whose reach ends at the same borders of the map."""
-    tops, lefts = (sorted({place[axis] for place in places}) for axis in (0, 1))
-    found: dict[tuple[int, int], list[int]] = {}
-    for number, (top, left, *_) in enumerate(places):
-        found.setdefault((tops.index(top) // BLOCK, lefts.index(left) // BLOCK), []).append(number)
-    return list(found.values())

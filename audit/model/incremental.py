@@ -8,6 +8,7 @@ explanations", section 3).
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from audit.model.hooks import JOINS
+from audit.model import winograd
+from audit.model.hooks import JOINS, version
 from audit.model.operators import Functions, Pair, pair, tensors
 from audit.model.positions import ARITHMETIC, ELEMENTWISE
 
@@ -81,7 +83,9 @@ class NotFollowedError(Exception):
 
 
 class Incremental(Functions):
-    """Inside, what a network computes from pictures that `begin` was given is computed where they differ, and exactly.
+    """Inside, what a network computes from pictures that `begin` was given is computed where they differ.
+
+    It is what whole forward passes give but for rounding; wide convolutions in float32 are made by `winograd`.
 
     Functions that keep positions apart are followed; before all others, maps are put together to whole ones, so that
     any network may be run. All pictures are independent of each other, as in inference.
@@ -90,9 +94,10 @@ class Incremental(Functions):
     def __init__(self) -> None:
         super().__init__(self._computed)
         self._parts: MutableMapping[Tensor, _Part] = WeakTensorKeyDictionary()
-        self._of_each: MutableMapping[Tensor, bool] = (
-            WeakTensorKeyDictionary()
-        )  # made of whole maps, one for each picture
+        # of a weight: its version, its place in memory, and what it is to `winograd`
+        self._quick: MutableMapping[Tensor, tuple[tuple[int, int], Tensor]] = WeakTensorKeyDictionary()
+        # made of whole maps, one for each picture
+        self._of_each: MutableMapping[Tensor, bool] = WeakTensorKeyDictionary()
 
     def begin(
         self,
@@ -163,9 +168,23 @@ class Incremental(Functions):
         if isinstance(padding, str) or weight in self._parts:
             return None
         windows = _Windows(pair(weight.shape[2:]), pair(stride), pair(padding), pair(dilation))
-        return self._windowed(
-            input, windows, lambda shown, pad: functional.conv2d(shown, weight, bias, stride, pad, dilation, groups)
-        )
+        plain = (windows.stride, windows.dilation, groups) == ((1, 1), (1, 1), 1)
+        places = self._places(weight) if plain and winograd.suits(weight) else None
+
+        def run(shown: Tensor, pad: Pair) -> Tensor:
+            count = len(shown) * prod(winograd.tiles(pair(shown.shape[2:])))
+            if places is None or pad != (0, 0) or count < winograd.FEWEST_TILES:
+                return functional.conv2d(shown, weight, bias, stride, pad, dilation, groups)
+            made = winograd.convolved(shown, places)
+            return made if bias is None else made + bias.view(-1, 1, 1)
+
+        return self._windowed(input, windows, run)
+
+    def _places(self, weight: Tensor) -> Tensor:
+        state = version(weight), weight.data_ptr()
+        if weight not in self._quick or self._quick[weight][0] != state:
+            self._quick[weight] = state, winograd.prepared(weight.detach())
+        return self._quick[weight][1]
 
     def _pooled(
         self,
