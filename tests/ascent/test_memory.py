@@ -97,7 +97,7 @@ def planted(root: Path, files: dict[str, str]) -> int | None:
 MEMINFO = {
     "proc/meminfo": "MemTotal:       16000 kB\nMemFree:   100 kB\nMemAvailable:   9000 kB\nHugePages_Total:  0\n"
 }
-GROUP = {"proc/self/cgroup": "0::/work/job.slice\n"}
+GROUP = {"proc/self/cgroup": "0::/jobs/one.slice\n"}
 
 
 def limits(group: str, limit: str, used: int, cached: int = 0) -> dict[str, str]:
@@ -111,12 +111,12 @@ def limits(group: str, limit: str, used: int, cached: int = 0) -> dict[str, str]
     [
         ({}, None),
         (MEMINFO, 9000 * 1024),
-        (MEMINFO | GROUP | limits("work/job.slice", "max", 5), 9000 * 1024),
-        (MEMINFO | GROUP | limits("work/job.slice", "5000", 1000, 200), 4200),
-        (MEMINFO | GROUP | limits("work/job.slice", "5000", 1000) | limits("work", "3000", 2000), 1000),
+        (MEMINFO | GROUP | limits("jobs/one.slice", "max", 5), 9000 * 1024),
+        (MEMINFO | GROUP | limits("jobs/one.slice", "5000", 1000, 200), 4200),
+        (MEMINFO | GROUP | limits("jobs/one.slice", "5000", 1000) | limits("jobs", "3000", 2000), 1000),
         (MEMINFO | {"proc/self/cgroup": "0::/\n"} | limits("", "700", 500, 50), 250),
         (MEMINFO | {"proc/self/cgroup": "4:memory:/old\n0::/\n"} | limits("", "99999999999", 5), 9000 * 1024),
-        (GROUP | limits("work", "5000", 5500), -500),
+        (GROUP | limits("jobs", "5000", 5500), -500),
     ],
 )
 def test_there_is_what_is_available_within_the_limits_of_every_control_group(
