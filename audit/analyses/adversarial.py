@@ -76,7 +76,9 @@ class Adversarial:
             "tried that fools it.",
             numbers={
                 "epsilon": np.array([[0, example.epsilon, example.epsilon] for example in examples], np.float64),
-                "confidence": np.array([[before, np.nan, after] for before, after in map(_confidence, examples)]),
+                "confidence": np.array(
+                    [[before, np.nan, after] for before, after in (one.confidence for one in examples)]
+                ),
             },
             names=tuple(task.images.name(example.image) for example in examples),
         )
@@ -136,7 +138,3 @@ def _captions(example: Example, labels: Sequence[str]) -> tuple[str, str, str]:
         f"at most {example.epsilon:g} of 255, shown {times:.3g} times as large",
         f"{after}, {100 * then:.3g} %" + ("" if example.fooled else ": not fooled"),
     )
-
-
-def _confidence(example: Example) -> tuple[float, float]:
-    return example.confidence

@@ -24,6 +24,7 @@ from audit.model.looking import looking
 from audit.model.outline import maps
 from audit.records import Pictures
 from audit.stream.reducer import wide
+from audit.trials.draws import drawn
 from audit.trials.outputs import spread
 from audit.words import plural
 
@@ -82,17 +83,17 @@ def _row(  # noqa: PLR0917  # a unit, and what all units share
     task: Task, unit: int, count: int, read: Read, others: Values, advance: Callable[[int], None]
 ) -> tuple[UInt8[np.ndarray, "tile y x 3"], tuple[str, ...], dict[str, Values]]:
     """Tiles, captions and numbers of a unit; `others` are its activations on other pictures, their mean."""
-    ranks = [rank for rank in range(count) if has_picture(task, unit, rank)]
+    strongest = [_shown(task, unit, rank) for rank in range(count) if has_picture(task, unit, rank)]
     values = []
-    for rank in ranks:
-        values.append(read(_shown(task, unit, rank))[:, task.units.index(unit)].cpu().numpy())
+    for shown in strongest:
+        values.append(read(shown)[:, task.units.index(unit)].cpu().numpy())
         advance(1)
-    advance(count - len(ranks))
-    numbers = curves(np.array(values).reshape(len(ranks), TILES), others)
-    if not ranks:
+    advance(count - len(strongest))
+    numbers = curves(np.array(values).reshape(len(strongest), TILES), others)
+    if not strongest:
         size = _small(torch.zeros(task.model.outline.input_shape)).shape[1:]
         return np.full((TILES, *size, 3), 128, np.uint8), (caption(task, unit, 0),) * TILES, numbers
-    tiles = np.stack([_small(picture).cpu().numpy() for picture in changed(_shown(task, unit, ranks[0]))])
+    tiles = np.stack([_small(picture).cpu().numpy() for picture in changed(strongest[0])])
     return rgb(tiles), tuple(_captions(numbers)), numbers
 
 
@@ -146,8 +147,7 @@ def _shown(task: Task, unit: int, rank: int) -> Shown:
 
 
 def _noise(pixels: Picture, index: int, seed: int) -> Picture:
-    drawn = np.random.default_rng([seed, index]).standard_normal(tuple(pixels.shape), dtype=np.float32)
-    return torch.from_numpy(drawn).to(pixels.device)
+    return drawn([index], pixels.shape, seed)[0].to(pixels.device)
 
 
 def _others(

@@ -24,6 +24,7 @@ from audit.data.display import rgb
 from audit.data.preprocess import batches
 from audit.errors import Unavailable
 from audit.records import Outline, Pictures, Table
+from audit.trials.outputs import spread
 
 OTHERS = 64
 """Other pictures of the audit that a reconstruction might be taken for, at most."""
@@ -90,7 +91,7 @@ def shown(task: Task, count: int) -> tuple[Float[Tensor, "picture channel y x"],
     """
     assert task.images is not None
     total = len(task.images)
-    indices = [number * total // min(count, total) for number in range(min(count, total))]
+    indices = spread(range(total), count)
     found = list(batches(task.images, indices, task.model.section, len(indices), damages=Damages(total, 100.0)))
     if not found:
         raise Unavailable(f"none of the {len(indices)} pictures that were chosen can be shown; there is none to invert")

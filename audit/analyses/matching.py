@@ -9,6 +9,7 @@ from torch import Tensor
 
 from audit.analyses.warps import Points
 from audit.records import Layer
+from audit.stream.predictions import first_largest
 
 AT_ONCE = 2**22
 """Cosines in memory."""
@@ -82,10 +83,5 @@ def nearest(own: Float[Tensor, "place number"], others: Float[Tensor, "candidate
     """The candidate with the largest cosine, the first of equals."""
     there = F.normalize(others, dim=1).T
     step = max(1, AT_ONCE // max(1, len(others)))
-    found = [_first_largest(F.normalize(part, dim=1) @ there) for part in torch.split(own, step)]
-    return np.asarray(torch.cat(found).cpu().numpy())
-
-
-def _first_largest(values: Float[Tensor, "place candidate"]) -> Int[Tensor, " place"]:
-    index = torch.arange(values.shape[1], device=values.device)
-    return index.where(values == values.amax(dim=1, keepdim=True), values.shape[1] - 1).amin(dim=1)
+    found = [first_largest(F.normalize(part, dim=1) @ there) for part in torch.split(own, step)]
+    return np.asarray(torch.cat(found).clamp_max(len(others) - 1).cpu().numpy())

@@ -18,6 +18,7 @@ from audit.data.preprocess import load, unit_range
 from audit.errors import DataError, Unavailable
 from audit.records import Pictures, Table
 from audit.store.sprites import PAPER, grid
+from audit.trials.outputs import spread
 from audit.words import plural
 
 NEIGHBOURS = 8
@@ -42,7 +43,7 @@ class Tsne:
         """
         assert task.codes is not None
         options = task.section.tsne
-        images = spread(task.codes.images, options.pictures)
+        images = np.array(spread(task.codes.images.tolist(), options.pictures), np.int64)
         codes = checked(task, images)
         name = f"{task.model.section.name}: t-SNE of {task.layer.name}"
         with events.work(task.listener, name, len(images) + 2) as advance:
@@ -68,12 +69,6 @@ class Tsne:
             quality["trustworthiness"][quality["arrangement"] == name][0] for name in ("plane", "grid", "random")
         )
         return f"trustworthiness {in_plane:.3f} in the plane, {on_grid:.3f} on the grid, {anyhow:.3f} in a random order"
-
-
-def spread(images: Int[np.ndarray, " image"], most: int) -> Int[np.ndarray, " chosen"]:
-    """At most so many of them, evenly spread."""
-    count = min(most, len(images))
-    return images[np.arange(count) * len(images) // count] if count else images
 
 
 def checked(task: Task, images: Int[np.ndarray, " image"]) -> Float[np.ndarray, "image unit"]:

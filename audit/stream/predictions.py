@@ -36,7 +36,7 @@ class Predictions:
         image = batch.images.to(outputs.device, non_blocking=True)
         readable = outputs.isfinite().all(dim=1)
         likelihood = log_probabilities(outputs)
-        predicted = _first_largest(outputs).where(readable, NEVER_RIGHT)
+        predicted = first_largest(outputs).where(readable, NEVER_RIGHT)
         amounts = (_of(likelihood, predicted).exp(), -_of(likelihood, label), _margin(outputs))
         self.counts.append(torch.stack([image, label, predicted, _rank(outputs, label, readable)], dim=1).int())
         self.amounts.append(torch.stack(amounts, dim=1).where(readable[:, None], torch.nan))
@@ -90,7 +90,8 @@ def are_probabilities(outputs: Float[Tensor, "image class"]) -> Bool[Tensor, " i
     return (outputs >= 0).all(dim=1) & ((outputs.sum(dim=1) - 1).abs() < SUM_OF_PROBABILITIES)
 
 
-def _first_largest(outputs: Float[Tensor, "image class"]) -> Int[Tensor, " image"]:
+def first_largest(outputs: Float[Tensor, "image class"]) -> Int[Tensor, " image"]:
+    """Of each row the first of the largest; beyond the end of a row with a NaN, which has none."""
     index = torch.arange(outputs.shape[1], device=outputs.device)
     return index.where(outputs == outputs.amax(dim=1, keepdim=True), outputs.shape[1]).amin(dim=1)
 

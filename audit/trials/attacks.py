@@ -18,6 +18,7 @@ from audit.model.outline import maps
 from audit.model.precision import exact_arithmetic, precision
 from audit.stream.predictions import are_probabilities
 from audit.stream.reducer import wide
+from audit.trials.draws import Draw, drawn
 from audit.trials.outputs import classes
 
 STEPS = 10
@@ -82,12 +83,12 @@ def odds_against(outputs: Float[Tensor, "image class"], labels: Labels) -> Float
 
 def random_signs(pixels: Pixels, indices: Sequence[int], seed: int) -> Pixels:
     """+1 or -1 for every pixel and channel, drawn anew for each picture from (seed, index)."""
-    return _drawn(pixels, indices, lambda random, shape: random.choice(np.array([-1, 1], np.float32), shape), seed)
+    return _drawn(pixels, indices, seed, lambda random, shape: random.choice(np.array([-1, 1], np.float32), shape))
 
 
 def anywhere(pixels: Pixels, indices: Sequence[int], seed: int) -> Pixels:
     """Numbers of -1..1, all as likely, drawn anew for each picture from (seed, index)."""
-    return _drawn(pixels, indices, lambda random, shape: random.uniform(-1, 1, shape).astype(np.float32), seed)
+    return _drawn(pixels, indices, seed, lambda random, shape: random.uniform(-1, 1, shape).astype(np.float32))
 
 
 def moved(pixels: Pixels, by: Pixels, epsilon: float) -> Pixels:
@@ -117,12 +118,5 @@ def pgd(scored: Scored, pixels: Pixels, labels: Labels, epsilon: float, start: P
     return changed
 
 
-def _drawn(
-    pixels: Pixels,
-    indices: Sequence[int],
-    draw: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray],
-    seed: int,
-) -> Pixels:
-    shape = tuple(pixels.shape[1:])
-    each = [draw(np.random.default_rng([seed, index]), shape) for index in indices]
-    return torch.from_numpy(np.stack(each)).to(pixels.device)
+def _drawn(pixels: Pixels, indices: Sequence[int], seed: int, draw: Draw) -> Pixels:
+    return drawn(indices, pixels.shape[1:], seed, draw).to(pixels.device)

@@ -17,6 +17,7 @@ from audit.model.looking import looking
 from audit.model.outline import maps
 from audit.records import Outline, Table
 from audit.stream.predictions import log_probabilities
+from audit.trials.draws import drawn
 from audit.trials.noise import Moved, in_memory_order
 from audit.trials.outputs import classes, spread
 from audit.words import plural
@@ -89,10 +90,8 @@ def frames(
     Noise of variance SHOT**2 * x + READ**2, of light and of the sensor (Foi et al. 2008, equation 3, as a normal
     distribution); then pixels are whole levels of 255, as a camera gives them.
     """
-    shape = (FRAMES, *pixels.shape[1:])
-    drawn = [np.random.default_rng([seed, index]).standard_normal(shape, dtype=np.float32) for index in indices]
     deviation = (SHOT**2 * pixels + READ**2).sqrt()[:, None]
-    noisy = pixels[:, None] + deviation * torch.from_numpy(np.stack(drawn)).to(pixels.device)
+    noisy = pixels[:, None] + deviation * drawn(indices, (FRAMES, *pixels.shape[1:]), seed).to(pixels.device)
     return (noisy.clamp(0, 1) * 255).round() / 255
 
 

@@ -18,6 +18,7 @@ from audit.model.looking import looking
 from audit.model.outline import maps
 from audit.records import Table
 from audit.stream.predictions import log_probabilities
+from audit.trials.draws import drawn
 from audit.trials.outputs import spread
 from audit.words import plural
 
@@ -78,12 +79,8 @@ def noisy(
     pixels: Float[Tensor, "image channel y x"], indices: Sequence[int], seed: int
 ) -> Float[Tensor, "image sigma channel y x"]:
     """Each picture with its own noise at every sigma."""
-    drawn = [
-        np.random.default_rng([seed, index]).standard_normal(tuple(pixels.shape[1:]), dtype=np.float32)
-        for index in indices
-    ]
     sigmas = torch.tensor(SIGMAS)[:, None, None, None]
-    return pixels[:, None] + sigmas * torch.from_numpy(np.stack(drawn))[:, None]
+    return pixels[:, None] + sigmas * drawn(indices, pixels.shape[1:], seed)[:, None]
 
 
 def relative_change(copies: Float[Tensor, "image sigma number"]) -> Float[Tensor, "image sigma"]:

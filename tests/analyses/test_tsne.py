@@ -10,12 +10,13 @@ import torch
 from audit import events
 from audit.analyses.embedding import assigned, bounded, plane
 from audit.analyses.task import Task
-from audit.analyses.tsne import LEFT_OVER, Tsne, spread
+from audit.analyses.tsne import LEFT_OVER, Tsne
 from audit.config import DataSection, LayerSection, TsneSection
 from audit.data.images import open_images
 from audit.errors import Unavailable
 from audit.records import Pictures, Table
 from audit.stream.codes import Codes, open_codes
+from audit.trials.outputs import spread
 from tests.analyses.planted import model
 from tests.stream.feeding import fed
 
@@ -143,8 +144,8 @@ def test_points_on_a_line_have_places_too() -> None:
 
 
 def test_of_more_pictures_than_asked_for_some_are_taken_evenly_spread(tmp_path: Path) -> None:
-    assert spread(np.arange(10), 4).tolist() == [0, 2, 5, 7]
-    assert spread(np.array([3, 5, 9]), 4).tolist() == [3, 5, 9]
+    assert spread(range(10), 4) == [0, 2, 5, 7]
+    assert spread([3, 5, 9], 4) == [3, 5, 9]
     pictures, where, _ = records(made(clustered(60), tmp_path, pictures=20, thumbnail=12))
     assert where["image"].tolist() == list(range(0, 60, 3))
     assert pictures.tiles.shape == (1, 20, 12, 10, 3)
