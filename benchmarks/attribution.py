@@ -98,8 +98,8 @@ def occlusion(model: Model, asked: dict[str, Any], turns: int) -> Found:
     with reading_of(model, layer, "activation") as reading:
 
         def run() -> Tensor:
-            change = reading.of(picture, place) - reading.of_covered(picture, np.zeros_like(picture), places, place)
-            return torch.from_numpy(heat_map(change, places, SHAPE[1:]))
+            whole, values = reading.with_and_without(picture, np.zeros_like(picture), places, place)
+            return torch.from_numpy(heat_map(whole - values, places, SHAPE[1:]))
 
         return {"occlusion": timed(run, turns)}
 

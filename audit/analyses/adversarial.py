@@ -76,9 +76,7 @@ class Adversarial:
             "tried that fools it.",
             numbers={
                 "epsilon": np.array([[0, example.epsilon, example.epsilon] for example in examples], np.float64),
-                "confidence": np.array(
-                    [[before, np.nan, after] for before, after in (one.confidence for one in examples)]
-                ),
+                "confidence": np.array([[one.confidence[0], np.nan, one.confidence[1]] for one in examples]),
             },
             names=tuple(task.images.name(example.image) for example in examples),
         )

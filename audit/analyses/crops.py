@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from audit.analyses.windows import Window
 from audit.ascent.canvas import Canvas, canvas_of, proven
 from audit.model.load import Model
+from audit.model.operators import Pair
 from audit.records import Layer
-
-Pair = tuple[int, int]  # y, x
 
 
 @dataclass(frozen=True)

@@ -142,8 +142,7 @@ def _tile(
     side, step = cover_of(options, place)
     places = covers(picture.shape[1:], side, step, place)
     filled = filling(picture, options.fill, task.model.mean.cpu().numpy(), side)
-    whole = reading.of(picture, Place(unit, where))
-    values = reading.of_covered(picture, filled, places, Place(unit, where))
+    whole, values = reading.with_and_without(picture, filled, places, Place(unit, where))
     advance(1)
     lost = float((whole - values.min()) / whole) if whole > 0 else float("nan")
     said = f" · {options.of} falls by {100 * lost:.3g} % at most" if np.isfinite(lost) and lost > 0 else ""

@@ -63,19 +63,14 @@ def passing_back(model: Model, layer: Layer, rule: Rules) -> Iterator[PassBack]:
     network = lighter(model.network, model.outline.input_shape, {layer.name})
     own, order = precision(network), fast_order(network)
     fast, borderless = FastFirstConvolution(stems=rule is plain), Borderless()
-    output: list[Tensor] = []
-    begins: list[tuple[int, int]] = []
-    inside = [False]  # whether the network runs without borders
-
-    def visit(_: str, seen_output: Tensor) -> None:
-        begins.append(borderless.end(seen_output) if inside[-1] else (0, 0))
-        output.append(maps(seen_output, layer.layout))
+    outputs: list[Tensor] = []
 
     with (
         exact_arithmetic(),
         kept_memory(),
         in_order(network, order),
-        Observer(network, (layer.name,), visit, before_rectifier=True) as observer,
+        # nothing runs behind the layer that could change its output in place
+        Observer(network, (layer.name,), lambda _, output: outputs.append(output), before_rectifier=True) as observer,
     ):
 
         def back(
@@ -85,11 +80,12 @@ def passing_back(model: Model, layer: Layer, rule: Rules) -> Iterator[PassBack]:
             seen: Window | None = None,
         ) -> PassedBack:
             images = normalized(pixels, model.mean, model.std).to(own).contiguous(memory_format=order).requires_grad_()
-            inside[-1] = seen is not None
             with fast, nullcontext() if seen is None else borderless:  # what an observer hears, it passes on to these
                 observer.run(images if seen is None else borderless.begin(images, seen))
+            output = outputs.pop()
+            first = (0, 0) if seen is None else borderless.end(output)
             rows, unit = (torch.tensor(numbers, device=images.device) for numbers in (range(len(units)), units))
-            begun = _begun(output.pop()[rows, unit], begins.pop(), positions, layer)
+            begun = _begun(maps(output, layer.layout)[rows, unit], first, positions, layer)
             reached = begun.detach().float()
             if not begun.requires_grad:  # the layer does not depend on the image
                 return PassedBack(torch.zeros_like(images).float(), reached, 0)

@@ -6,12 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.analyses.correspondence import METHODS
+from audit.claims.variation import interval_of_mean
 from audit.records import Pictures, Table
 
 FEWEST = 3
 """Fewer pictures have no interval."""
-
-DRAWS = 2000
 
 
 def correspondences(pictures: Sequence[Pictures]) -> list[Table]:
@@ -19,7 +18,7 @@ def correspondences(pictures: Sequence[Pictures]) -> list[Table]:
 
     `layer`, `method` ("features", "pixels", "daisy", "still", "chance"; "identity": features find themselves in the
     same picture), `within` (share of the input's longer side, or "stride"; empty for "identity"), `pck`, the mean over
-    the `pictures` of the share of their `keypoints` that are right, with its 95 % interval `low` and `high` (of `DRAWS`
+    the `pictures` of the share of their `keypoints` that are right, with its 95 % interval `low` and `high` (of 2000
     bootstrap samples of the pictures; NaN with fewer than `FEWEST`), and `moved`, by how many pixels, on average, warps
     moved them.
     """
@@ -49,6 +48,4 @@ def _shares(record: Pictures) -> list[str]:
 def _interval(values: Float[np.ndarray, " picture"]) -> tuple[float, float]:
     if len(values) < FEWEST or np.isnan(values).any():
         return float("nan"), float("nan")
-    drawn = values[np.random.default_rng(0).integers(0, len(values), (DRAWS, len(values)))].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
+    return interval_of_mean(values)

@@ -59,24 +59,24 @@ class Reading:
         """Of one picture."""
         return float(self._answers(self._network_input(picture), place)[0])
 
-    def of_covered(
+    def with_and_without(
         self, picture: Picture, filled: Picture, covers: Sequence[Window], place: Place
-    ) -> Float[np.ndarray, " cover"]:
-        """Of the picture under each of the covers, which show what is there of `filled`.
+    ) -> tuple[float, Float[np.ndarray, " cover"]]:
+        """Of the picture, and of the picture under each of the covers, which show what is there of `filled`.
 
         A cover is read both ways first: a network that mixes pictures sees every one by itself.
         """
-        tried = covers[len(covers) // 2]
+        whole, tried = self.of(picture, place), covers[len(covers) // 2]
         plainly = self.of(covered(picture, filled, tried), place)
         quickly = self._under(picture, filled, [tried], place)
-        if quickly is None or abs(quickly[0] - plainly) > ROUNDING * max(abs(plainly), abs(self.of(picture, place))):
-            return np.array([self.of(covered(picture, filled, cover), place) for cover in covers])
+        if quickly is None or abs(quickly[0] - plainly) > ROUNDING * max(abs(plainly), abs(whole)):
+            return whole, np.array([self.of(covered(picture, filled, cover), place) for cover in covers])
         found = np.empty(len(covers))
         for part in blocks(covers):
             said = self._under(picture, filled, [covers[cover] for cover in part], place)
             assert said is not None
             found[part] = said
-        return found
+        return whole, found
 
     def _under(
         self, picture: Picture, filled: Picture, covers: Sequence[Window], place: Place
@@ -95,8 +95,7 @@ class Reading:
     def _answers(self, shown: Tensor, place: Place) -> Float[np.ndarray, " picture"]:
         self._where = place.where
         self._run(shown)
-        with torch._C.DisableTorchFunction():
-            said: Float[np.ndarray, " picture"] = self._said.pop()[:, place.unit].cpu().numpy()
+        said: Float[np.ndarray, " picture"] = self._said.pop()[:, place.unit].cpu().numpy()
         return said
 
     def _network_input(self, picture: Picture) -> Float[Tensor, "1 channel y x"]:

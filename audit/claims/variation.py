@@ -93,8 +93,11 @@ def _of_presets(record: Pictures) -> Iterator[Varying]:
 
 
 def _interval(values: Float[np.ndarray, " unit"]) -> tuple[float, float]:
-    if len(values) < UNITS:
-        return float("nan"), float("nan")
+    return (float("nan"), float("nan")) if len(values) < UNITS else interval_of_mean(values)
+
+
+def interval_of_mean(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
+    """The 95 % interval of their mean: percentiles of `DRAWS` bootstrap samples, the same in every run."""
     low, high = np.quantile(_means(values, np.random.default_rng(0)), [0.025, 0.975])
     return float(low), float(high)
 
