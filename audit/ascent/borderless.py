@@ -13,14 +13,10 @@ from torch.nn import functional
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.model.hooks import JOINS
-from audit.model.operators import Functions, Pair, pair, tensors
-from audit.model.positions import ARITHMETIC, ELEMENTWISE
+from audit.model.operators import Functions, Pair, tensors
+from audit.model.positions import ARITHMETIC, ELEMENTWISE, POOLS, Convolution, Pool
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right, end exclusive
-
-POOLS = {"max_pool2d", "avg_pool2d"}
-MEANS = ("ceil_mode", "count_include_pad", "divisor_override")
-"""What comes behind the padding of an average pool."""
 
 
 class NotFollowedError(Exception):
@@ -67,37 +63,18 @@ class Borderless(Functions):
             raise NotFollowedError(title)
         return result
 
-    def _convolved(  # noqa: PLR0917 - as conv2d takes them
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: int | Sequence[int] = 1,
-        padding: str | int | Sequence[int] = 0,
-        dilation: int | Sequence[int] = 1,
-        groups: int = 1,
-    ) -> Tensor:
-        if isinstance(padding, str):
-            raise NotFollowedError(f"conv2d with padding {padding}")
-        seen, first = self._inside(input, pair(stride), pair(padding))
-        return self._at(functional.conv2d(seen, weight, bias, stride, 0, dilation, groups), first)
+    def _convolved(self, *args: Any, **named: Any) -> Tensor:
+        asked = Convolution.of(*args, **named)
+        if isinstance(asked.padding, str):
+            raise NotFollowedError(f"conv2d with padding {asked.padding}")
+        seen, first = self._inside(asked.input, asked.stride, asked.padding)
+        return self._at(asked.run(seen, (0, 0)), first)
 
-    def _pooled(
-        self,
-        pool: Callable[..., Tensor],
-        input: Tensor,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int] | None = None,
-        padding: int | Sequence[int] = 0,
-        *others: Any,
-        **named: Any,
-    ) -> Tensor:
+    def _pooled(self, pool: Callable[..., Tensor], *args: Any, **named: Any) -> Tensor:
         """Maximum or mean; a window that `ceil_mode` adds sees the border."""
-        names = ("dilation", "ceil_mode", "return_indices") if pool.__name__ == "max_pool2d" else MEANS
-        options = {**dict(zip(names, others, strict=False)), **named, "ceil_mode": False}
-        step = stride or kernel_size
-        seen, first = self._inside(input, pair(step), pair(padding))
-        return self._at(pool(seen, kernel_size, step, 0, **options), first)
+        asked = Pool.of(pool, *args, **named)
+        seen, first = self._inside(asked.input, asked.stride, asked.padding)
+        return self._at(asked.run(seen, (0, 0), ceil_mode=False), first)
 
     def _joined(self, join: Callable[..., Tensor], tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         if dim not in (1, -3):

@@ -9,7 +9,7 @@ Where a ReLU and a maximum follow, as in most networks' stems, the maximum's gra
 (`audit.ascent.stem`); what else reads the maps in between is served as usual.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -26,33 +26,12 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from audit.ascent.stem import Stem, table_of
 from audit.model.hooks import version
 from audit.model.operators import Functions, Pair, pair
+from audit.model.positions import Convolution, Pool
+from audit.model.prepared import Prepared
 
 MOST_CHANNELS = 4  # of an image; with many the usual gradient is fast
 WIDTH = 8  # numbers of float32 in a vector register of 256 bits
 FEW = 4  # positions of a map for each of its maximum: from there on few of them have a gradient
-State = tuple[int, int, Pair]  # of a weight when it was prepared: version, place in memory, stride
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A weight in the two orders that its gradients are made with."""
-
-    state: State
-    phases: Float[Tensor, "phase unit my mx"]
-    table: Float[Tensor, "unit ky lane"]
-
-
-@dataclass(frozen=True)
-class _Maximum:
-    """What `max_pool2d` is given."""
-
-    input: Tensor
-    kernel_size: int | Sequence[int]
-    stride: int | Sequence[int] | None = None
-    padding: int | Sequence[int] = 0
-    dilation: int | Sequence[int] = 1
-    ceil_mode: bool = False
-    return_indices: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +56,7 @@ class FastFirstConvolution(Functions):
         """Without `stems`, ReLUs are passed back one by one, as who replaces their gradients needs it."""
         super().__init__(self._computed)
         self._stems = stems
-        self._prepared: MutableMapping[Tensor, _Prepared] = WeakTensorKeyDictionary()
+        self._prepared = Prepared(lambda weight, stride: (phases(weight, stride), table_of(weight)))
         self._convolutions: MutableMapping[Tensor, _Made] = WeakTensorKeyDictionary()
         self._rectified: MutableMapping[Tensor, _Made] = WeakTensorKeyDictionary()
 
@@ -97,48 +76,32 @@ class FastFirstConvolution(Functions):
         return result
 
     def _pooled(self, pool: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        asked = _Maximum(*args, **named)
+        asked = Pool.of(pool, *args, **named)
         made = _known(self._rectified, asked.input)
-        step = pair(asked.stride or asked.kernel_size)
-        if made is None or asked.return_indices or prod(step) < FEW:
+        if made is None or asked.says_where or prod(asked.stride) < FEW:
             return pool(*args, **named)
-        windows = pair(asked.kernel_size), step, pair(asked.padding), pair(asked.dilation)
-        pooled, at = functional.max_pool2d_with_indices(asked.input.detach(), *windows, asked.ceil_mode)
+        pooled, at = functional.max_pool2d_with_indices(
+            asked.input.detach(), asked.kernel, asked.stride, asked.padding, asked.dilation, asked.ceil_mode
+        )
         fast = partial(made.stem.gradient, on=pooled > 0, at=at, size=pair(asked.input.shape[2:]))
         return _Replaced.apply(made.image, lambda _: pooled, fast)
 
-    def _convolved(  # noqa: PLR0917 - as conv2d takes them
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: int | Sequence[int] = 1,
-        padding: str | int | Sequence[int] = 0,
-        dilation: int | Sequence[int] = 1,
-        groups: int = 1,
-    ) -> Tensor:
+    def _convolved(self, *args: Any, **named: Any) -> Tensor:
+        asked = Convolution.of(*args, **named)
 
         def usual(image: Tensor) -> Tensor:
-            return functional.conv2d(image, weight, bias, stride, padding, dilation, groups)
+            return asked.run(image, asked.padding)
 
-        plain = groups == 1 and pair(dilation) == (1, 1) and min(pair(stride)) > 1
-        if isinstance(padding, str) or not (plain and _reads_an_image(input) and _is_fixed(weight, bias)):
-            return usual(input)
-        ready = self._ready(weight, pair(stride))
-        stem = Stem(ready.table, pair(stride), pair(padding), (input.shape[1], *pair(input.shape[2:])))
-        fast = partial(
-            gradient_of_input, phases=ready.phases, stride=stem.stride, padding=stem.padding, shape=stem.shape
-        )
-        result = cast(Tensor, _Replaced.apply(input, usual, fast))
-        self._convolutions[result] = _Made(version(result), input, stem)
+        plain = asked.groups == 1 and asked.dilation == (1, 1) and min(asked.stride) > 1
+        image, weight = asked.input, asked.weight
+        if isinstance(asked.padding, str) or not (plain and _reads_an_image(image) and _is_fixed(weight, asked.bias)):
+            return usual(image)
+        of_phases, table = self._prepared.of(weight, asked.stride)
+        stem = Stem(table, asked.stride, asked.padding, (image.shape[1], *pair(image.shape[2:])))
+        fast = partial(gradient_of_input, phases=of_phases, stride=stem.stride, padding=stem.padding, shape=stem.shape)
+        result = cast(Tensor, _Replaced.apply(image, usual, fast))
+        self._convolutions[result] = _Made(version(result), image, stem)
         return result
-
-    def _ready(self, weight: Tensor, stride: Pair) -> _Prepared:
-        state = version(weight), weight.data_ptr(), stride
-        if weight not in self._prepared or self._prepared[weight].state != state:
-            fixed = weight.detach()
-            self._prepared[weight] = _Prepared(state, phases(fixed, stride), table_of(fixed))
-        return self._prepared[weight]
 
 
 def phases(weight: Float[Tensor, "unit channel ky kx"], stride: Pair) -> Float[Tensor, "phase unit my mx"]:

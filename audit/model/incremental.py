@@ -19,16 +19,13 @@ from torch.nn import functional
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from audit.model import winograd
-from audit.model.hooks import JOINS, version
+from audit.model.hooks import JOINS
 from audit.model.operators import Functions, Pair, pair, tensors
-from audit.model.positions import ARITHMETIC, ELEMENTWISE
+from audit.model.positions import ARITHMETIC, ELEMENTWISE, POOLS, Convolution, Pool
+from audit.model.prepared import Prepared
 
 Places = Int[np.ndarray, "picture axis"]  # y, x
-Run = Callable[[Tensor, Pair], Tensor]  # a map and its padding -> the next map
-
-MOST = ("dilation", "ceil_mode", "return_indices")
-MEANS = ("ceil_mode", "count_include_pad", "divisor_override")
-"""What comes behind the padding of a maximum, and of an average pool."""
+Run = Callable[[Tensor], Tensor]  # maps with their padding -> the next maps
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,7 @@ class Incremental(Functions):
     def __init__(self) -> None:
         super().__init__(self._computed)
         self._parts: MutableMapping[Tensor, _Part] = WeakTensorKeyDictionary()
-        # of a weight: its version, its place in memory, and what it is to `winograd`
-        self._quick: MutableMapping[Tensor, tuple[tuple[int, int], Tensor]] = WeakTensorKeyDictionary()
+        self._quick = Prepared(winograd.prepared)
         # made of whole maps, one for each picture
         self._of_each: MutableMapping[Tensor, bool] = WeakTensorKeyDictionary()
 
@@ -138,7 +134,7 @@ class Incremental(Functions):
         made = None
         if function is functional.conv2d:
             made = self._convolved(*args, **kwargs)
-        elif title in {"max_pool2d", "avg_pool2d"}:
+        elif title in POOLS:
             made = self._pooled(function, *args, **kwargs)
         elif title in JOINS:
             made = self._joined(function, *args, **kwargs)
@@ -155,72 +151,39 @@ class Incremental(Functions):
             self._of_each[value] = True
         return result
 
-    def _convolved(  # noqa: PLR0917 - as conv2d takes them
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: int | Sequence[int] = 1,
-        padding: str | int | Sequence[int] = 0,
-        dilation: int | Sequence[int] = 1,
-        groups: int = 1,
-    ) -> Tensor | None:
-        if isinstance(padding, str) or weight in self._parts:
+    def _convolved(self, *args: Any, **named: Any) -> Tensor | None:
+        asked = Convolution.of(*args, **named)
+        if isinstance(asked.padding, str) or asked.weight in self._parts:
             return None
-        windows = _Windows(pair(weight.shape[2:]), pair(stride), pair(padding), pair(dilation))
-        plain = (windows.stride, windows.dilation, groups) == ((1, 1), (1, 1), 1)
-        places = self._places(weight) if plain and winograd.suits(weight) else None
+        windows = _Windows(pair(asked.weight.shape[2:]), asked.stride, asked.padding, asked.dilation)
+        plain = (asked.stride, asked.dilation, asked.groups) == ((1, 1), (1, 1), 1)
+        places = self._quick.of(asked.weight) if plain and winograd.suits(asked.weight) else None
 
-        def run(shown: Tensor, pad: Pair) -> Tensor:
-            count = len(shown) * prod(winograd.tiles(pair(shown.shape[2:])))
-            if places is None or pad != (0, 0) or count < winograd.FEWEST_TILES:
-                return functional.conv2d(shown, weight, bias, stride, pad, dilation, groups)
+        def run(shown: Tensor) -> Tensor:
+            if places is None or len(shown) * prod(winograd.tiles(pair(shown.shape[2:]))) < winograd.FEWEST_TILES:
+                return asked.run(shown, (0, 0))
             made = winograd.convolved(shown, places)
-            return made if bias is None else made + bias.view(-1, 1, 1)
+            return made if asked.bias is None else made + asked.bias.view(-1, 1, 1)
 
-        return self._windowed(input, windows, run)
+        base = asked.run(self._parts[asked.input].base, asked.padding)
+        return self._windowed(asked.input, windows, run, base)
 
-    def _places(self, weight: Tensor) -> Tensor:
-        state = version(weight), weight.data_ptr()
-        if weight not in self._quick or self._quick[weight][0] != state:
-            self._quick[weight] = state, winograd.prepared(weight.detach())
-        return self._quick[weight][1]
-
-    def _pooled(
-        self,
-        pool: Callable[..., Any],
-        input: Tensor,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int] | None = None,
-        padding: int | Sequence[int] = 0,
-        *others: Any,
-        **named: Any,
-    ) -> Tensor | None:
+    def _pooled(self, pool: Callable[..., Any], *args: Any, **named: Any) -> Tensor | None:
         """Maximum; or mean, where no window of it reaches beyond the map."""
-        options = {**dict(zip(MOST if "max" in pool.__name__ else MEANS, others, strict=False)), **named}
-        kernel, step = pair(kernel_size), pair(stride or kernel_size)
-        if "max" not in pool.__name__:
-            if pair(padding) != (0, 0) or options.get("ceil_mode"):
-                return None
-            windows = _Windows(kernel, step, (0, 0), (1, 1))
-            return self._windowed(input, windows, lambda shown, _: pool(shown, kernel, step, **options))
-        if options.get("return_indices"):
+        asked = Pool.of(pool, *args, **named)
+        beyond = asked.padding != (0, 0) or asked.ceil_mode
+        if asked.says_where or (beyond and not asked.is_maximum):
             return None
-        windows = _Windows(kernel, step, pair(padding), pair(options.get("dilation", 1)))
+        windows = _Windows(asked.kernel, asked.stride, asked.padding, asked.dilation)
+        base = asked.run(self._parts[asked.input].base, asked.padding)
+        fill = -torch.inf if asked.is_maximum else 0.0
+        return self._windowed(asked.input, windows, lambda shown: asked.run(shown, (0, 0), ceil_mode=False), base, fill)
 
-        def run(shown: Tensor, pad: Pair, ceil: bool = False) -> Tensor:
-            return functional.max_pool2d(shown, kernel, step, pad, windows.dilation, ceil)
-
-        base = run(self._parts[input].base, windows.padding, bool(options.get("ceil_mode")))
-        return self._windowed(input, windows, run, -torch.inf, base)
-
-    def _windowed(
-        self, input: Tensor, windows: _Windows, run: Run, fill: float = 0.0, base: Tensor | None = None
-    ) -> Tensor:
+    def _windowed(self, input: Tensor, windows: _Windows, run: Run, base: Tensor, fill: float = 0.0) -> Tensor:
+        """`base` is what becomes of the unchanged picture; `fill` stands beyond the border."""
         part = self._parts[input]
-        base = run(part.base, windows.padding) if base is None else base
         first, length = windows.reached(part.first, pair(input.shape[2:]), pair(base.shape[2:]))
-        return self._at(run(self._gathered(input, part, *windows.read(first, length), fill), (0, 0)), first, base)
+        return self._at(run(self._gathered(input, part, *windows.read(first, length), fill)), first, base)
 
     def _joined(self, join: Callable[..., Tensor], maps: Sequence[Tensor], dim: int = 0) -> Tensor | None:
         if dim not in (1, -3) or not all(value in self._parts for value in maps):
