@@ -8,17 +8,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from audit import events
-from audit.data.damage import Damages
 from audit.data.images import Images
-from audit.data.preprocess import batches, normalized
-from audit.errors import Unavailable
+from audit.data.preprocess import normalized
 from audit.model.load import Model
 from audit.model.looking import looking
 from audit.model.outline import maps
 from audit.records import Outline, Table
 from audit.stream.predictions import log_probabilities
 from audit.trials.draws import drawn
-from audit.trials.noise import Moved, in_memory_order
+from audit.trials.noise import Moved, in_memory_order, shown_by_trial
 from audit.trials.outputs import classes, spread
 from audit.words import plural
 
@@ -63,16 +61,10 @@ def flicker(  # noqa: PLR0917  # a trial takes what the pass takes, and then its
 
     chosen = spread(range(len(images)), PICTURES)
     title = f"{model.section.name}: frames of {plural(len(chosen), 'picture')}"
-    with (
-        looking(model.network, names, visit) as run,
-        events.work(listener, title, len(chosen)) as advance,
-    ):
-        damages = Damages(len(images), 100)  # they are the pass's to report
-        for pixels, part in batches(images, chosen, model.section, max(1, batch // FRAMES), damages=damages):
+    with looking(model.network, names, visit) as run, events.work(listener, title, len(chosen)) as advance:
+        for pixels, part in shown_by_trial(model, images, chosen, batch // FRAMES):
             run(normalized(frames(pixels, part, seed).flatten(0, 1), model.mean, model.std))
             advance(len(part))
-    if not answers:
-        raise Unavailable("none of the pictures could be shown")
     return _table(found, torch.cat(answers, dim=1).double().cpu().numpy())
 
 

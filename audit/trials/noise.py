@@ -1,6 +1,6 @@
 """Pictures with noise of growing strength -> how far each layer's activations move, and how often the label changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,18 +56,26 @@ def noise(  # noqa: PLR0917  # a trial takes what the pass takes, and then its o
 
     chosen = spread(range(len(images)), PICTURES)
     title = f"{model.section.name}: noise on {plural(len(chosen), 'picture')}"
-    with (
-        looking(model.network, names, visit) as run,
-        events.work(listener, title, len(chosen)) as advance,
-    ):
-        damages = Damages(len(images), 100)  # they are the pass's to report
-        for pixels, part in batches(images, chosen, model.section, max(1, batch // len(SIGMAS)), damages=damages):
-            shown = noisy(pixels, part, seed).flatten(0, 1)
-            run(normalized(shown, model.mean, model.std))
+    with looking(model.network, names, visit) as run, events.work(listener, title, len(chosen)) as advance:
+        for pixels, part in shown_by_trial(model, images, chosen, batch // len(SIGMAS)):
+            run(normalized(noisy(pixels, part, seed).flatten(0, 1), model.mean, model.std))
             advance(len(part))
-    if not flips:
-        raise Unavailable("none of the pictures could be shown")
     return _table(found, flips, output)
+
+
+def shown_by_trial(
+    model: Model, images: Images, chosen: Sequence[int], batch: int
+) -> Iterator[tuple[Float[Tensor, "image channel y x"], Sequence[int]]]:
+    """The chosen pictures that can be shown, of 0..1, and their indices; damaged ones are the pass's to report.
+
+    Unavailable where there is none.
+    """
+    some = False
+    for pixels, part in batches(images, chosen, model.section, max(1, batch), damages=Damages(len(images), 100)):
+        some = True
+        yield pixels, part
+    if not some:
+        raise Unavailable("none of the pictures could be shown")
 
 
 def in_memory_order(value: Float[Tensor, "image unit y x"]) -> Tensor:
