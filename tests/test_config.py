@@ -817,36 +817,19 @@ def test_every_default_of_a_section_is_documented() -> None:
                 assert f"`{json.dumps(node['default'])}`" in row[0], f"the default of {kind}.{key}"
 
 
-def test_every_option_of_the_cover_is_documented() -> None:
+@pytest.mark.parametrize("option", ["occlusion", "tsne", "correspondence", "inversion"])
+def test_every_option_of_a_table_in_layers_is_documented(option: str) -> None:
     page = (Path(__file__).parents[1] / "docs" / "analyses.md").read_text(encoding="utf-8")
-    for key, node in schema()["$defs"]["OcclusionSection"]["properties"].items():
-        row = re.search(rf"^\| `{key}` \|.*$", page, re.MULTILINE)
-        assert row, f"occlusion.{key} has no row"
-        assert node.get("default") is None or f'`"{node["default"]}"`' in row[0]
-
-
-def test_every_option_of_tsne_is_documented() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "analyses.md").read_text(encoding="utf-8")
-    for key, node in schema()["$defs"]["TsneSection"]["properties"].items():
-        row = re.search(rf"^\| `{key}` \|.*$", page, re.MULTILINE)
-        assert row, f"tsne.{key} has no row"
-        assert node.get("default") is None or f"`{node['default']}`" in row[0]
-
-
-def test_every_option_of_the_warps_is_documented() -> None:
-    for key, node in schema()["$defs"]["CorrespondenceSection"]["properties"].items():
-        page = (Path(__file__).parents[1] / "docs" / "analyses.md").read_text(encoding="utf-8")
-        default = node["default"]
+    (chapter,) = re.findall(rf"^## {option}$(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    options = schema()["$defs"][f"{option.title()}Section"]["properties"]
+    assert options
+    for key, node in options.items():
+        row = re.search(rf"^\| `{key}` \| ([^|]+) \|.*$", chapter, re.MULTILINE)
+        assert row, f"{option}.{key} has no row"
+        default = node.get("default")
         said = f"{default:g}" if isinstance(default, float) else json.dumps(default)
-        assert f"| `{key}` | `{said}` |" in page
+        assert default is None or row[1] in {f"`{said}`", f"`{default}`"}, f"the default of {option}.{key}"
         assert f"`{key}`" in CHAPTERS["layers"]
-
-
-def test_every_option_of_inversions_is_documented() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "analyses.md").read_text(encoding="utf-8")
-    for key, node in schema()["$defs"]["InversionSection"]["properties"].items():
-        row = re.search(rf"^\| `{key}` \| `{node['default']}` \|.*$", page, re.MULTILINE)
-        assert row, f"inversion.{key} has no row"
 
 
 def test_the_examples_of_the_page_are_right(written: Any) -> None:
