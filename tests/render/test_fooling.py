@@ -1,6 +1,7 @@
 """Attacks, attacked pictures and fooling images -> one section, in both pages."""
 
 import dataclasses
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from audit.render.pages import build
 from audit.render.pages.fooling import ATTACKED, fooling_section
 from audit.render.sprites import for_print, for_screen
 from audit.render.templates import environment
+from tests.render.test_html import Page
 
 EPSILONS = (0.0, 1.0, 4.0)
 
@@ -105,6 +107,15 @@ def test_both_pages_show_the_section_and_no_panel_of_a_unit(whole: Report, templ
     assert "<b>.png" not in text
     (layer,) = page.pictured
     assert [panel.kind for panel in layer.units[0].panels] == ["optimized"]
+
+
+def test_no_link_leads_nowhere_where_a_layer_has_attacked_pictures_alone(whole: Report) -> None:
+    page = build(dataclasses.replace(whole, pictures=whole.pictures[:1]), for_screen(1))
+    assert page.pictured == ()
+    parsed = Page(environment().get_template("report.html").render(page=page, version="0"))
+    links = {unquote(link[1:]) for link in parsed.all("href") if link.startswith("#")}
+    assert len(links) > 20
+    assert links <= set(parsed.all("id"))
 
 
 def test_nothing_that_fools_is_no_section(report: Report) -> None:

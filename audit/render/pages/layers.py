@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from audit.records import Layer, Outcome, Report
+from audit.records import Layer, Outcome, Pictures, Report
 from audit.render.charts.correspondence import CORRESPONDENCE
 from audit.render.pages.columns import Columns
+from audit.render.pages.fooling import ATTACKED
 from audit.render.pages.inversion import ANCHOR, KIND, is_inverted
 from audit.render.pages.verdicts import ICONS
 from audit.render.wording import BY, DASH, link, number, percent, place
@@ -83,7 +84,6 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
     dead = int((known == 0).sum()) if layer.activation else 0  # below zero is no death where nothing is cut off there
     outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer.name}
     outcome = next((each for each in ("error", "failed", "passed", "skipped") if each in outcomes), None)
-    there = any(one.layer == layer.name and one.kind not in (CORRESPONDENCE, KIND) for one in report.pictures)
     return LayerRow(
         name=layer.name,
         kind=layer.kind,
@@ -97,8 +97,14 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
         share=float(known.mean()) if len(known) else 0.0,
         outcome=outcome,
         icon=ICONS[outcome] if outcome else "",
-        href=_href(layer, report, there, bool(columns)),
+        href=_href(layer, report, bool(among_units(layer, report)), bool(columns)),
     )
+
+
+def among_units(layer: Layer, report: Report) -> list[Pictures]:
+    """The layer's pictures that are shown with its units; some kinds have a section of their own."""
+    elsewhere = (ATTACKED, CORRESPONDENCE, KIND)
+    return [made for made in report.pictures if made.layer == layer.name and made.kind not in elsewhere]
 
 
 def _href(layer: Layer, report: Report, pictured: bool, measured: bool) -> str:

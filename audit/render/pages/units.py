@@ -7,15 +7,12 @@ import numpy as np
 
 from audit.analyses.summaries import INVARIANCE
 from audit.records import Layer, Pictures, Report, Verdict
-from audit.render.charts.correspondence import CORRESPONDENCE
 from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
 from audit.render.charts.invariance import invariance
 from audit.render.pages.classes import class_facts
 from audit.render.pages.columns import COLUMNS, Columns, cell
-from audit.render.pages.fooling import ATTACKED
-from audit.render.pages.inversion import KIND as OF_ALL_LAYERS
-from audit.render.pages.layers import Fact
+from audit.render.pages.layers import Fact, among_units
 from audit.render.pages.mosaic import Mosaic, mosaic_of
 from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
 from audit.render.pages.sections import NOTHING, Grid, Tile
@@ -130,9 +127,7 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
     rank = {kind: index for index, kind in enumerate(KINDS)}
     measured, of_class = summaries(report.tables), class_facts(report)
     for layer in report.outline.layers:
-        elsewhere = (ATTACKED, CORRESPONDENCE, OF_ALL_LAYERS)
-        shown = [pictures for pictures in report.pictures if pictures.kind not in elsewhere]
-        mine = {pictures.kind: pictures for pictures in shown if pictures.layer == layer.name}
+        mine = {pictures.kind: pictures for pictures in among_units(layer, report)}
         if not mine:
             continue
         units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
