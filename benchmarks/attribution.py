@@ -43,7 +43,7 @@ from audit.model.outline import maps, outline
 from audit.records import Layer
 
 SHAPE = (3, 224, 224)
-WAYS: dict[str, Rules] = {"gradient": rules.plain, "guided": rules.guided, "deconv": rules.deconvnet}
+WAYS: dict[str, Rules | None] = {"gradient": None, "guided": rules.guided, "deconv": rules.deconvnet}
 MIDDLE = {"resnet18": "layer2", "squeezenet1_0": "features.9"}
 SCRIPT = Path(__file__).parent / "peers" / "attribution_times.py"
 SIDE, STRIDE = 15, 8

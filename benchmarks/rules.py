@@ -35,7 +35,7 @@ from audit.model.load import Model
 from audit.model.operators import Functions
 from audit.model.outline import outline
 
-WAYS: dict[str, Rules] = {"gradient": rules.plain, "guided": rules.guided, "deconv": rules.deconvnet}
+WAYS: dict[str, Rules | None] = {"gradient": None, "guided": rules.guided, "deconv": rules.deconvnet}
 NETWORKS = ["resnet18", "squeezenet1_0", "googlenet", "inception_v3", "densenet121"]
 RECTIFIERS = {
     *("relu", "relu6", "hardtanh", "leaky_relu", "prelu", "elu", "selu", "celu"),

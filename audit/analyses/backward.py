@@ -43,7 +43,7 @@ class Way:
     """A kind of pictures: the rule of the backward pass, what its tiles are called together, and what they are."""
 
     kind: str
-    rule: Rules
+    rule: Rules | None
     group: str
     what: str
 

@@ -4,10 +4,9 @@ from typing import ClassVar
 
 from audit.analyses.backward import Way, backward_pictures
 from audit.analyses.task import Task
-from audit.model.rules import plain
 from audit.records import Pictures
 
-GRADIENT = Way("gradient", plain, "gradients", "How the unit changes with each pixel: the gradient,")
+GRADIENT = Way("gradient", None, "gradients", "How the unit changes with each pixel: the gradient,")
 
 
 class Gradient:

@@ -20,7 +20,7 @@ from audit.model.load import Model
 from audit.model.memory import fast_order, in_order
 from audit.model.outline import maps
 from audit.model.precision import exact_arithmetic, precision
-from audit.model.rules import Rule, plain
+from audit.model.rules import Rule
 from audit.records import Layer
 
 Rules = Callable[[], AbstractContextManager[Rule]]
@@ -29,7 +29,7 @@ Backward = Float[Tensor, "row channel y x"]
 
 @dataclass(frozen=True)
 class PassedBack:
-    """What arrived at the pixels, in the model's input space; the activations begun from; how many rectifiers met."""
+    """What arrived at the pixels, as the model sees them; the activations begun from; rectifiers that met the rule."""
 
     gradient: Backward
     reached: Float[Tensor, "row ..."]
@@ -55,14 +55,15 @@ class PassBack(Protocol):
 
 
 @contextmanager
-def passing_back(model: Model, layer: Layer, rule: Rules) -> Iterator[PassBack]:
-    """Inside, the given function passes back from the layer by the rule, as often as it is called.
+def passing_back(model: Model, layer: Layer, rule: Rules | None) -> Iterator[PassBack]:
+    """Inside, the given function passes back from the layer as often as it is called.
 
-    It runs a lighter copy of the network, its normalisations folded, in the memory order that is fast.
+    Without a rule, it gives the plain gradient. It runs a lighter copy of the network, its normalisations folded, in
+    the memory order that is fast.
     """
     network = lighter(model.network, model.outline.input_shape, {layer.name})
     own, order = precision(network), fast_order(network)
-    fast, borderless = FastFirstConvolution(stems=rule is plain), Borderless()
+    fast, borderless = FastFirstConvolution(stems=rule is None), Borderless()
     outputs: list[Tensor] = []
 
     with (
@@ -89,9 +90,9 @@ def passing_back(model: Model, layer: Layer, rule: Rules) -> Iterator[PassBack]:
             reached = begun.detach().float()
             if not begun.requires_grad:  # the layer does not depend on the image
                 return PassedBack(torch.zeros_like(images).float(), reached, 0)
-            with rule() as active:
+            with nullcontext() if rule is None else rule() as active:
                 (gradient,) = torch.autograd.grad(begun.sum(), images, allow_unused=True, materialize_grads=True)
-            return PassedBack(gradient.float(), reached, active.replaced)
+            return PassedBack(gradient.float(), reached, 0 if active is None else active.replaced)
 
         yield back
 

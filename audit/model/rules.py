@@ -10,13 +10,17 @@ from torch import Tensor
 from audit.model.operators import Operators
 
 BOUNDED = {"threshold_backward", "hardtanh_backward"}
+PARAMETRIC = "_prelu_kernel_backward"  # gives the gradient of the slope too
 RECTIFIERS = {
-    *("leaky_relu_backward", "_prelu_kernel_backward", "elu_backward", "softplus_backward", "silu_backward"),
+    *("leaky_relu_backward", PARAMETRIC, "elu_backward", "softplus_backward", "silu_backward"),
     *("gelu_backward", "mish_backward", "hardswish_backward"),
 }
 """Operators of backward passes."""
 
-Backward = Callable[[Tensor, Tensor], Tensor]  # the gradient as it arrives, the gradient as autograd would pass it on
+Passed = Callable[[Tensor], Tensor]
+"""What autograd passes on of a gradient."""
+
+Backward = Callable[[Tensor, Passed], Tensor]  # of the gradient as it arrives
 
 
 class Rule(Operators):  # type: ignore[no-untyped-call]
@@ -34,13 +38,14 @@ class Rule(Operators):  # type: ignore[no-untyped-call]
         self._backward = backward
 
     def execute(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result = operator(*args, **kwargs)
         if not _of_a_rectifier(operator, args):
-            return result
+            return operator(*args, **kwargs)
         self.replaced += 1
-        if isinstance(result, tuple):  # of a parametric ReLU, whose slope has a gradient too
-            return self._backward(args[0], result[0]), *result[1:]
-        return self._backward(args[0], result)
+        arriving, *others = args
+        if operator.overloadpacket.__name__ != PARAMETRIC:
+            return self._backward(arriving, lambda gradient: operator(gradient, *others, **kwargs))
+        of_slope = operator(*args, **kwargs)[1]
+        return self._backward(arriving, lambda gradient: operator(gradient, *others, **kwargs)[0]), of_slope
 
 
 @contextmanager
@@ -60,15 +65,8 @@ def guided() -> Iterator[Rule]:
         yield rule
 
 
-@contextmanager
-def plain() -> Iterator[Rule]:
-    """Every rectifier passes on what autograd says; `replaced` counts them all the same."""
-    with _replaced_by(lambda _, passed: passed) as rule:
-        yield rule
-
-
-def _guided(gradient: Tensor, passed: Tensor) -> Tensor:
-    return torch.where(gradient < 0, 0, passed).clamp(min=0)
+def _guided(gradient: Tensor, passed: Passed) -> Tensor:
+    return passed(gradient.clamp(min=0)).clamp_(min=0)  # the second is for smooth ones, whose slope may be below zero
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def passed_back(
     units: Sequence[int],
     positions: Sequence[tuple[int, int]] | None,
     *,
-    rule: Rules,
+    rule: Rules | None,
     seen: Window | None = None,
 ) -> PassedBack:
     """One backward pass."""

@@ -205,10 +205,10 @@ def test_what_is_passed_back_is_that_of_a_plain_loop(
     layer = given.outline.layer(name)
     bottom, right = layer.map_size
     places, units = [(0, 0), (bottom - 1, right - 1), (3, 4), (5, 2)], [0, 0, 1, 0]
-    rule = {"deconv": rules.deconvnet, "guided": rules.guided, "gradient": rules.plain}[way]
+    rule = {"deconv": rules.deconvnet, "guided": rules.guided, "gradient": None}[way]
     passed = passed_back(given, layer, pixels, units, places, rule=rule)
     found, replaced = passed.gradient, passed.replaced
-    assert replaced == 1
+    assert replaced == (rule is not None)
     for image, unit, (y, x), picture in zip(pixels, units, places, found, strict=True):
         expected = passed_back_by_hand(network, image.double().numpy() - 0.5, unit, {(y, x): 1.0}, way)
         np.testing.assert_allclose(picture.double().numpy(), expected, rtol=1e-6, atol=1e-6)

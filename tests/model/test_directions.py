@@ -63,7 +63,7 @@ def test_of_a_linear_layer() -> None:
     assert outline(made, (3, 2, 2)).layer("directions_first").units == 4
 
 
-@pytest.mark.parametrize("rule", [rules.plain, rules.deconvnet, rules.guided])
+@pytest.mark.parametrize("rule", [None, rules.deconvnet, rules.guided])
 def test_what_is_passed_back_begins_at_all_of_its_units(rule) -> None:
     given = derived(conv1=2)
     layer, weight = given.outline.layer("directions_conv1"), given.network.get_submodule("directions_conv1").weight
