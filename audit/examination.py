@@ -3,6 +3,7 @@
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,12 +51,12 @@ class Examination:
         """What becomes of the item, whatever goes wrong; evaluated once."""
         place = (item.layer, item.task)
         if place not in self._verdicts:
-            self._verdicts[place] = self._evaluated(item)
+            self._verdicts[place] = replace(self._evaluated(item), line=self._line(item))
         return self._verdicts[place]
 
     def skip(self, item: Item, reason: str) -> None:
         """Somebody decided that the item is not to be evaluated; a verdict that it already has stays."""
-        self._verdicts.setdefault((item.layer, item.task), Verdict(item, "skipped", reason))
+        self._verdicts.setdefault((item.layer, item.task), Verdict(item, "skipped", reason, line=self._line(item)))
 
     @property
     def evaluated(self) -> bool:
@@ -65,7 +66,8 @@ class Examination:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Of every selected item; one that was never evaluated is an error, not a pass."""
         return tuple(
-            self._verdicts.get((item.layer, item.task)) or Verdict(item, "error", STOPPED) for item in self.items
+            self._verdicts.get((item.layer, item.task)) or Verdict(item, "error", STOPPED, line=self._line(item))
+            for item in self.items
         )
 
     def _evaluated(self, item: Item) -> Verdict:
@@ -77,6 +79,12 @@ class Examination:
             return Verdict(item, "error", str(error))
         except Exception:
             return Verdict(item, "error", f"the program itself failed:\n{traceback.format_exc()}")
+
+    def _line(self, item: Item) -> int:
+        """Where the file asks for the item."""
+        if not self._is_check(item):
+            return self.config.line(self.subject.layers[str(item.layer)].analyses[item.task])
+        return self.config.line(next(chosen for chosen in self.config.checks if chosen.name == item.task))
 
     def _is_check(self, item: Item) -> bool:
         return item.layer is None or item.task in self.subject.layer_checks.get(item.layer, {})

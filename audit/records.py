@@ -7,7 +7,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
-Outcome = Literal["passed", "failed", "error", "skipped"]
+Outcome = Literal["passed", "failed", "error", "skipped", "waived", "waiver-expired", "waiver-unused"]
+
+REFUSED: tuple[Outcome, ...] = ("error", "failed", "waiver-expired", "waiver-unused")
+"""Outcomes that refuse a checkpoint, the worst first."""
 
 
 NONLINEAR = {
@@ -267,8 +270,29 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Waiver:
+    """That somebody lets items fail: which ones (an id, or a glob of ids), why, who, and until which day (ISO 8601).
+
+    `units`: only findings of these are let pass; None: all. `checkpoint`: digest of the only weights it is for, or
+    None. `place` is where it is written ("waivers.toml:3").
+    """
+
+    items: str
+    reason: str
+    owner: str
+    expires: str
+    place: str
+    units: tuple[int, ...] | None = None
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """What became of an item; `measured` and `limit` are None for an analysis and where nothing was measured."""
+    """What became of an item; `measured` and `limit` are None for an analysis and where nothing was measured.
+
+    `line` is where the audit's file asks for the item (1 where it is asked for by default), `waiver` what lets it fail,
+    or once did.
+    """
 
     item: Item
     outcome: Outcome
@@ -278,6 +302,8 @@ class Verdict:
     good: Literal["at most", "at least"] | None = None
     unit: str = ""
     findings: tuple[Finding, ...] = ()
+    line: int = 1
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True)
@@ -301,9 +327,9 @@ class Report:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst outcome of all verdicts; nothing evaluated is failed."""
+        """The worst outcome of all verdicts; where nothing passed, failed."""
         outcomes = {verdict.outcome for verdict in self.verdicts}
-        for worst in ("error", "failed", "passed"):
+        for worst in (*REFUSED, "passed"):
             if worst in outcomes:
                 return worst
         return "failed"

@@ -80,6 +80,10 @@ class Config:
         wanted = section.section if isinstance(section, ChosenCheck) else section
         return next((place for own, place in self.places if own is wanted), ())  # equal sections stand at two places
 
+    def line(self, section: Section | ChosenCheck) -> int:
+        """Where one of this file's own sections begins; 1 for one that the file implies."""
+        return self.positions.of(self.path(section))[0]
+
     def problem(self, place: Place, message: str) -> Problem:
         """A mistake at a place such as (*config.path(model), "checkpoint"), or at what is nearest around it."""
         return Problem(str(self.file), *self.positions.of(place), message)

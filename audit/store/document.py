@@ -26,10 +26,11 @@ from audit.records import (
     Scalars,
     TopK,
     Verdict,
+    Waiver,
 )
 from audit.store.sprites import Sheet
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of `results.json`; a file with another is refused."""
 
 AXES = ("value", "image", "y", "x")
@@ -130,6 +131,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
             }
             for finding in verdict.findings
         ],
+        "line": int(verdict.line),
+        "waiver": verdict.waiver and vars(verdict.waiver),
     }
 
 
@@ -147,7 +150,13 @@ def _read_verdict(item: Mapping[str, Any]) -> Verdict:
         good=item["good"],
         unit=item["unit"],
         findings=tuple(Finding(**finding) for finding in item["findings"]),
+        line=item["line"],
+        waiver=item["waiver"] and Waiver(**_with_units(item["waiver"])),
     )
+
+
+def _with_units(waiver: Mapping[str, Any]) -> dict[str, Any]:
+    return {**waiver, "units": None if waiver["units"] is None else tuple(waiver["units"])}
 
 
 def _layer(layer: Layer) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def test_results_are_valid_json_with_null_for_what_is_not_a_number(report: Repor
 
     write(report, tmp_path / "run")
     results = json.loads((tmp_path / "run" / "results.json").read_text(), parse_constant=refuse)
-    assert results["schema"] == SCHEMA == 3
+    assert results["schema"] == SCHEMA == 4
     assert results["outcome"] == report.outcome == "error"
     by_id = {item["id"]: item for item in results["items"]}
     assert len(by_id) == len(report.verdicts)
@@ -319,7 +319,7 @@ def damage(folder: Path, name: str) -> None:
         case "half of the results":
             results.write_text(results.read_text()[:1000])
         case "another version":
-            results.write_text(results.read_text().replace('"schema": 3', '"schema": 1'))
+            results.write_text(results.read_text().replace('"schema": 4', '"schema": 1'))
         case "an unknown outcome":
             results.write_text(results.read_text().replace('"outcome": "skipped"', '"outcome": "waved"'))
         case "a bare NaN":
@@ -335,7 +335,7 @@ def damage(folder: Path, name: str) -> None:
     [
         ("no results", "no report"),
         ("half of the results", "damaged"),
-        ("another version", "has schema 1, this version reads 3"),
+        ("another version", "has schema 1, this version reads 4"),
         ("an unknown outcome", "unknown outcome 'waved'"),
         ("a bare NaN", "NaN is not JSON"),
         ("no table", "units.parquet"),

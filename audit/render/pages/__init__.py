@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from audit.records import Outcome, Report
+from audit.records import REFUSED, Outcome, Report
 from audit.render.charts import layers as of_layers
 from audit.render.charts.drawing import Chart
 from audit.render.pages.columns import UnitTable, columns_of, tables
@@ -63,8 +63,8 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         icon=ICONS[report.outcome],
         headline=headline(report),
         counts=tuple(counts(report)),
-        attention=tuple(row for row in rows if row.outcome in ("error", "failed")),
-        others=tuple(row for row in rows if row.outcome not in ("error", "failed")),
+        attention=tuple(row for row in rows if row.outcome in REFUSED),
+        others=tuple(row for row in rows if row.outcome not in REFUSED),
         numbers=tuple(numbers(report)),
         facts=tuple(facts(report, columns)),
         pictures=pictures_section(report),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from audit.records import Layer, Outcome, Pictures, Report
+from audit.records import REFUSED, Layer, Outcome, Pictures, Report
 from audit.render.charts.correspondence import CORRESPONDENCE
 from audit.render.pages.columns import Columns
 from audit.render.pages.fooling import ATTACKED
@@ -83,7 +83,7 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
     known = shares[np.isfinite(shares)]
     dead = int((known == 0).sum()) if layer.activation else 0  # below zero is no death where nothing is cut off there
     outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer.name}
-    outcome = next((each for each in ("error", "failed", "passed", "skipped") if each in outcomes), None)
+    outcome = next((each for each in (*REFUSED, "passed", "waived", "skipped") if each in outcomes), None)
     return LayerRow(
         name=layer.name,
         kind=layer.kind,

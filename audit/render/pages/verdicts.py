@@ -4,13 +4,24 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit.records import Finding, Outcome, Report, Verdict
+from audit.records import REFUSED, Finding, Outcome, Report, Verdict
 from audit.render.wording import DASH, anchor, link, place, with_unit
 from audit.words import plural
 
-ICONS: dict[Outcome, str] = {"passed": "✓", "failed": "✗", "error": "!", "skipped": DASH}
+ICONS: dict[Outcome, str] = {
+    "passed": "✓",
+    "failed": "✗",
+    "error": "!",
+    "skipped": DASH,
+    "waived": "~",
+    "waiver-expired": "✗",
+    "waiver-unused": "✗",
+}
 
-ORDER: tuple[Outcome, ...] = ("error", "failed", "skipped", "passed")
+ORDER: tuple[Outcome, ...] = (*REFUSED, "waived", "skipped", "passed")
+
+ALWAYS_COUNTED: tuple[Outcome, ...] = ("failed", "error", "passed", "skipped")
+COUNTED: tuple[Outcome, ...] = ("failed", "error", "waiver-expired", "waiver-unused", "passed", "waived", "skipped")
 
 FINDINGS = 12
 """Findings of an item that are shown at once; the others unfold."""
@@ -54,26 +65,35 @@ class ItemRow:
 def headline(report: Report) -> str:
     """The verdict in one sentence."""
     count = Counter(verdict.outcome for verdict in report.verdicts)
-    if not count["passed"] + count["failed"] + count["error"]:
+    if not count.total() - count["skipped"]:
         return "Nothing was evaluated, so nothing passed."
-    if report.outcome == "passed":
-        skipped = (
-            f"; {count['skipped']} {'was' if count['skipped'] == 1 else 'were'} skipped" if count["skipped"] else ""
-        )
-        good = f"All {count['passed']} evaluated items are" if count["passed"] > 1 else "The one evaluated item is"
-        return f"{good} good{skipped}."
-    parts = [
+    if not any(count[outcome] for outcome in (*REFUSED, "passed")):
+        return "Every item that was evaluated failed and is waived, so nothing passed."
+    refused = [
         f"{plural(count['failed'], 'item')} failed" if count["failed"] else "",
         f"{plural(count['error'], 'item')} could not be evaluated" if count["error"] else "",
+        f"{plural(count['waiver-expired'], 'waiver')} expired" if count["waiver-expired"] else "",
+        f"{plural(count['waiver-unused'], 'waiver')} let nothing pass" if count["waiver-unused"] else "",
     ]
-    return f"{' and '.join(part for part in parts if part)}, of {len(report.verdicts)}."
+    if any(refused):
+        return f"{' and '.join(part for part in refused if part)}, of {len(report.verdicts)}."
+    evaluated = count["passed"] + count["waived"]
+    good = f"All {count['passed']} evaluated items are" if count["passed"] > 1 else "The one evaluated item is"
+    if count["waived"]:
+        good = f"{count['passed']} of {evaluated} evaluated items are"
+    rest = [
+        f"{count['waived']} failed and {'is' if count['waived'] == 1 else 'are'} waived" if count["waived"] else "",
+        f"{count['skipped']} {'was' if count['skipped'] == 1 else 'were'} skipped" if count["skipped"] else "",
+    ]
+    return "; ".join([f"{good} good", *(part for part in rest if part)]) + "."
 
 
 def counts(report: Report) -> Iterator[Count]:
-    """How many items had each outcome."""
+    """How many items had each outcome; of waivers only where there are any."""
     count = Counter(verdict.outcome for verdict in report.verdicts)
-    for outcome in ("failed", "error", "passed", "skipped"):
-        yield Count(outcome, ICONS[outcome], count[outcome])
+    for outcome in COUNTED:
+        if outcome in ALWAYS_COUNTED or count[outcome]:
+            yield Count(outcome, ICONS[outcome], count[outcome])
 
 
 def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
