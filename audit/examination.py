@@ -7,16 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from audit import events, plan, registry
+from audit import baseline, events, plan, registry
 from audit.analyses.natural import beside
 from audit.analyses.task import Task
+from audit.baseline import Accepted
 from audit.checks.evidence import Check, Evidence
 from audit.config import Config, LayerSection
 from audit.config.reading import OF_WEIGHTS
 from audit.errors import AuditError, NotApplicable, Unavailable
 from audit.measurement import Data, Measurement, code_digest
+from audit.measurement.once import Once
 from audit.model.load import Model
-from audit.plan import Subject
+from audit.plan import Subject, Watched
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
 from audit.words import listed, plural
@@ -25,7 +27,10 @@ STOPPED = "not evaluated: the run stopped before it"
 
 
 class Examination:
-    """Verdicts, measurements and pictures of one model; `models` are all of the file, by name."""
+    """Verdicts, measurements and pictures of one model; `models` are all of the file, by name.
+
+    `accepted` is what the baseline says of this one.
+    """
 
     def __init__(
         self,
@@ -37,8 +42,10 @@ class Examination:
         folder: Path,
         listener: events.Listener,
         models: Mapping[str, Model] = MappingProxyType({}),
+        accepted: Accepted | None = None,
     ):
         self.config, self.subject, self.items, self.models = config, subject, tuple(items), models
+        self.accepted = accepted
         self.work, self.listener = Work(folder), listener
         self.measured = Measurement(
             config, subject.model, plan.needs(subject, items), data, work=self.work, listener=listener
@@ -46,6 +53,7 @@ class Examination:
         self.pictures: dict[tuple[str, str], Pictures] = {}
         self.tables: list[Table] = []
         self._verdicts: dict[tuple[str | None, str], Verdict] = {}
+        self._judgements: dict[tuple[str | None, str], Once[Judgement]] = {}
 
     def verdict(self, item: Item) -> Verdict:
         """What becomes of the item, whatever goes wrong; evaluated once."""
@@ -84,22 +92,53 @@ class Examination:
         """Where the file asks for the item."""
         if not self._is_check(item):
             return self.config.line(self.subject.layers[str(item.layer)].analyses[item.task])
-        return self.config.line(next(chosen for chosen in self.config.checks if chosen.name == item.task))
+        chosen = next(chosen for chosen in self.config.checks if item.task in (chosen.name, chosen.change))
+        if item.task == chosen.change:
+            return self.config.positions.of((*self.config.path(chosen), "change"))[0]
+        return self.config.line(chosen)
 
     def _is_check(self, item: Item) -> bool:
-        return item.layer is None or item.task in self.subject.layer_checks.get(item.layer, {})
+        return self.subject.check(item) is not None
 
     def _judged(self, item: Item) -> Verdict:
-        subject = self.subject
-        checks = subject.model_checks if item.layer is None else subject.layer_checks[item.layer]
-        check = checks[item.task]
-        layer = None if item.layer is None else subject.model.outline.layer(item.layer)
         try:
-            return _verdict(item, check.judge(self._evidence(check, layer)))
+            if item.task in self.subject.changes:
+                return _verdict(item, self._changed(item, self.subject.changes[item.task]))
+            verdict = _verdict(item, self._judgement(item.layer, item.task))
         except NotApplicable as reason:
-            if item.task not in subject.implied:
+            if item.task not in self.subject.implied:
                 raise
             return Verdict(item, "skipped", str(reason))
+        judges = [
+            task
+            for task, watched in self.subject.changes.items()
+            if (item.task, True) == (watched.check, watched.alone)
+        ]
+        return _measured_only(verdict, judges[0]) if judges else verdict
+
+    def _judgement(self, layer: str | None, task: str) -> Judgement:
+        """What the check says, asked once."""
+        if (layer, task) not in self._judgements:
+            check = self.subject.checks(layer)[task]
+            looked_at = None if layer is None else self.subject.model.outline.layer(layer)
+            self._judgements[layer, task] = Once(lambda: check.judge(self._evidence(check, looked_at)))
+        return self._judgements[layer, task]()
+
+    def _changed(self, item: Item, watched: Watched) -> Judgement:
+        """The number of a check beside that of the baseline."""
+        judgement = self._judgement(item.layer, watched.check)
+        check = self.subject.checks(item.layer)[watched.check]
+        data = self.measured.data.fingerprint if set(check.needs) - OF_WEIGHTS else None
+        name = baseline.key(replace(item, task=watched.check))
+        try:
+            entry = baseline.entry_of(self.accepted, name, watched.component, baseline.of_check(check), data)
+            return baseline.held(judgement, watched.allowed, entry)
+        except Unavailable as reason:
+            raise Unavailable(f"{reason} ({self.config.audit.baseline}); {self._how_to_accept()}") from None
+
+    def _how_to_accept(self) -> str:
+        file = self.config.file.name
+        return f'look at a run that is good, then "deepvis-audit baseline accept {file}"'
 
     def _evidence(self, check: Check, layer: Layer | None) -> Evidence:
         """What the check asks for, measured now if it was not before."""
@@ -274,4 +313,11 @@ def _verdict(item: Item, judgement: Judgement) -> Verdict:
         judgement.good,
         judgement.unit,
         judgement.findings,
+        asked=judgement.limit if judgement.asked is None else judgement.asked,
     )
+
+
+def _measured_only(verdict: Verdict, judge: str) -> Verdict:
+    """The number of a check whose limit nobody asks: neither good nor bad by itself."""
+    message = f"{verdict.message}; measured only: its change is judged, by {judge}"
+    return replace(verdict, outcome="skipped", message=message, limit=None, asked=None)

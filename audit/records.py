@@ -238,7 +238,8 @@ class Finding:
 class Judgement:
     """What a check says of what it was shown: a number, the limit, which side of it is good, and the findings.
 
-    `unit` is the unit of both numbers ("%", ""). A NaN is never good.
+    `unit` is the unit of all numbers ("%", ""). `asked` is the limit that somebody wrote, where what chance allows
+    makes `limit` another; None: the same. A NaN is never good.
     """
 
     measured: float
@@ -247,6 +248,7 @@ class Judgement:
     unit: str
     message: str
     findings: tuple[Finding, ...] = ()
+    asked: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -290,8 +292,8 @@ class Waiver:
 class Verdict:
     """What became of an item; `measured` and `limit` are None for an analysis and where nothing was measured.
 
-    `line` is where the audit's file asks for the item (1 where it is asked for by default), `waiver` what lets it fail,
-    or once did.
+    `asked` is the limit that somebody wrote, of which chance makes `limit`. `line` is where the audit's file asks for
+    the item (1 where it is asked for by default), `waiver` what lets it fail, or once did.
     """
 
     item: Item
@@ -304,6 +306,12 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     line: int = 1
     waiver: Waiver | None = None
+    asked: float | None = None
+
+    @property
+    def widened(self) -> bool:
+        """Whether chance makes the limit another than was asked for."""
+        return self.asked is not None and self.asked != self.limit
 
 
 @dataclass(frozen=True)

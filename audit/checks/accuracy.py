@@ -1,5 +1,6 @@
 """Outputs and labels -> whether the model is as accurate as it must be, or as its checkpoint says it is."""
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -20,6 +21,7 @@ class Accuracy(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("predictions",)
+    measured_in: ClassVar[str] = "%"
 
     at_least: float | None = Field(
         default=None, ge=0, le=100, description="accuracy needed, in percent; without it, what the checkpoint claims"
@@ -58,13 +60,13 @@ class Accuracy(Check):
             f"; the checkpoint claims {claim:.2f} %, of which {self.below_claim:g} points may be lost and {chance:.1f} "
             "are chance"
         )
-        judgement = Judgement(share, allowed - chance, "at least", "%", message)
+        judgement = Judgement(share, allowed - chance, "at least", "%", message, asked=allowed)
         return judgement if judgement.passed else _not_those_of_the_claim(judgement)
 
 
 def _not_those_of_the_claim(judgement: Judgement) -> Judgement:
-    message = (
+    reason = (
         f"{judgement.message}: weights, preprocessing or pictures are not those of the claim. Compare mean, std, "
         "resize and channels with training, the order of the labels, and how the pictures were saved"
     )
-    return Judgement(judgement.measured, judgement.limit, judgement.good, judgement.unit, message)
+    return replace(judgement, message=reason)

@@ -30,9 +30,10 @@ class AdversarialAccuracy(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("adversarial",)
+    measured_in: ClassVar[str] = "%"
     by_default: ClassVar[bool] = False
 
-    at_least: float = Field(ge=0, le=100, description="pictures that are right under attack, in percent")
+    at_least: float = Field(ge=0, le=100, description="pictures that must be right under attack, in percent")
     epsilon: Annotated[float, AfterValidator(_tried)] = Field(
         default=1.0, description="largest change of a pixel, in levels of 255: 0.5, 1, 2, 4, 8 or 16"
     )
@@ -61,7 +62,8 @@ class AdversarialAccuracy(Check):
             f"% of {count} pictures right, of {100 * clean:.0f} % without it; noise of that size leaves "
             f"{100 * noise:.0f} %"
         )
-        return Judgement(100 * right, 100 * max(0.0, share - allowance(share, count)), "at least", "%", message)
+        limit = 100 * max(0.0, share - allowance(share, count))
+        return Judgement(100 * right, limit, "at least", "%", message, asked=self.at_least)
 
 
 def _right(table: Table, attack: str, epsilon: float) -> float:

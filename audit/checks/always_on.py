@@ -21,6 +21,7 @@ class AlwaysOn(Check):
 
     looks_at: ClassVar[Place] = "rectified layers"
     needs: ClassVar[tuple[Need, ...]] = ("activations",)
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(
         default=0.0,

@@ -65,6 +65,7 @@ class Attributes(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("predictions", "attributes")
+    measured_in: ClassVar[str] = "points"
 
     at_most: float = Field(default=15.0, ge=0, le=100, description="points that a group may be behind the others")
     by: tuple[str, ...] = Field(

@@ -29,6 +29,7 @@ class Calibration(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("predictions",)
+    measured_in: ClassVar[str] = "points"
 
     at_most: float = Field(default=8.0, ge=0, le=100, description="calibration error allowed, in points")
     bins: int = Field(default=15, ge=1, le=100, description="groups of equally many pictures, by confidence")

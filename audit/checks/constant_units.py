@@ -26,6 +26,7 @@ class ConstantUnits(Check):
 
     looks_at: ClassVar[Place] = "activation layers"
     needs: ClassVar[tuple[Need, ...]] = ("activations",)
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(default=0.0, ge=0, le=100, description="constant units allowed, in percent of the layer")
     max_variation: float = Field(

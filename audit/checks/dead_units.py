@@ -21,6 +21,7 @@ class DeadUnits(Check):
 
     looks_at: ClassVar[Place] = "rectified layers"
     needs: ClassVar[tuple[Need, ...]] = ("activations",)
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(default=0.0, ge=0, le=100, description="dead units allowed, in percent of the layer")
     max_share_of_images: float = Field(

@@ -23,6 +23,7 @@ class DegenerateWeights(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("parameters",)
+    measured_in: ClassVar[str] = "layers"
 
     zero_filters: float = Field(
         default=1.0, ge=0, le=100, description="filters of zeros allowed, in percent of a layer's"

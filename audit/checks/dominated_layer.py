@@ -21,6 +21,7 @@ class DominatedLayer(Check):
 
     looks_at: ClassVar[Place] = "activation layers"
     needs: ClassVar[tuple[Need, ...]] = ("activations",)
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(
         default=50.0, gt=0, le=100, description="variance that the loudest units may carry, in percent of the layer's"

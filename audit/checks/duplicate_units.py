@@ -25,6 +25,7 @@ class DuplicateUnits(Check):
 
     looks_at: ClassVar[Place] = "activation layers"
     needs: ClassVar[tuple[Need, ...]] = ("activations", "correlations")
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(default=0.0, ge=0, le=100, description="duplicates allowed, in percent of the layer")
     min_correlation: float = Field(

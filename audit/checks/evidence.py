@@ -84,6 +84,7 @@ class Check(BaseModel, ABC):
 
     looks_at: ClassVar[Place]
     needs: ClassVar[tuple[Need, ...]]
+    measured_in: ClassVar[str | None] = None  # the unit of its number, where that is known before it judges
     by_default: ClassVar[bool] = True  # whether an audit.toml without [[checks]] asks for it
 
     def problems(self, folder: Path) -> Iterator[tuple[str, str]]:

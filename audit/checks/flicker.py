@@ -21,6 +21,7 @@ class Flicker(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("flicker",)
+    measured_in: ClassVar[str] = "%"
     by_default: ClassVar[bool] = False
 
     at_most: float = Field(default=10.0, ge=0, le=100, description="frames with another answer, in percent")
@@ -44,7 +45,7 @@ class Flicker(Check):
         )
         share = self.at_most / 100
         limit = 100 * min(1.0, share + allowance(share, count))
-        return Judgement(100 * changes, limit, "at most", "%", message)
+        return Judgement(100 * changes, limit, "at most", "%", message, asked=self.at_most)
 
 
 def _moved(columns: Mapping[str, np.ndarray], here: int) -> str:

@@ -25,9 +25,12 @@ class FrequencyBias(Check):
 
     looks_at: ClassVar[Place] = "first convolution"
     needs: ClassVar[tuple[Need, ...]] = ("activations",)
+    measured_in: ClassVar[str] = "times"
 
     at_most: float = Field(
-        default=20.0, gt=0, description="mean activation of the lowest over that of the highest frequencies"
+        default=20.0,
+        gt=0,
+        description="mean activation of the lowest frequencies allowed, in times that of the highest",
     )
     filters: int = Field(default=5, ge=1, description="how many filters at each end are compared")
 

@@ -22,6 +22,7 @@ class HalfPrecision(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("activations", "parameters")
+    measured_in: ClassVar[str] = "layers"
 
     largest: float = Field(default=65504.0, gt=0, le=65504, description="largest magnitude allowed")
     vanishing: float = Field(

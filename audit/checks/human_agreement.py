@@ -38,10 +38,11 @@ class HumanAgreement(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("predictions",)
+    measured_in: ClassVar[str] = "%"
     by_default: ClassVar[bool] = False
 
     labels: str = Field(description="CSV file with the columns picture, label and perhaps annotator; guesses in order")
-    at_least: float = Field(ge=0, le=100, description="answers of people that the model shares, in percent")
+    at_least: float = Field(ge=0, le=100, description="answers of people that the model must share, in percent")
 
     def problems(self, folder: Path) -> Iterator[tuple[str, str]]:
         yield from missing_file(folder, "labels", self.labels)

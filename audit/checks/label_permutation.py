@@ -34,6 +34,7 @@ class LabelPermutation(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("predictions",)
+    measured_in: ClassVar[str] = "labels"
 
     at_most: int = Field(default=0, ge=0, description="labels that another output may answer for")
     min_images: int = Field(default=20, ge=1, description="with fewer labelled pictures nothing is said")

@@ -1,5 +1,6 @@
 """Noise on pictures -> how often the strongest output changes, and which layers make the noise larger."""
 
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ class NoiseSensitivity(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("noise",)
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(default=30.0, ge=0, le=100, description="pictures whose label may change, in percent")
     sigma: Annotated[float, AfterValidator(_shown)] = Field(
@@ -47,15 +49,14 @@ class NoiseSensitivity(Check):
             )
         here = columns["sigma"] == self.sigma
         output = here & (columns["layer"] == columns["layer"][-1])
-        flips, limit = 100 * float(columns["flips"][output][0]), self.at_most / 100
+        flips, share = 100 * float(columns["flips"][output][0]), self.at_most / 100
         message = (
             f"noise of standard deviation {self.sigma:g} (pixels of 0..1) changes the label of {flips:.0f} % of "
             f"{count} pictures; the layers' activations move by {_growth(table, here)}"
         )
-        judgement = Judgement(
-            flips, 100 * min(1.0, limit + allowance(limit, count)), "at most", "%", message, _findings(table, here)
-        )
-        return judgement if not judgement.passed else Judgement(flips, judgement.limit, "at most", "%", message)
+        limit = 100 * min(1.0, share + allowance(share, count))
+        judgement = Judgement(flips, limit, "at most", "%", message, _findings(table, here), self.at_most)
+        return replace(judgement, findings=()) if judgement.passed else judgement
 
 
 def _growth(table: Table, here: np.ndarray) -> str:

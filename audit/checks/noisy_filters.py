@@ -25,6 +25,7 @@ class NoisyFilters(Check):
 
     looks_at: ClassVar[Place] = "first convolution"
     needs: ClassVar[tuple[Need, ...]] = ("parameters",)
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(default=40.0, ge=0, le=100, description="noisy filters allowed, in percent")
     confidence: float = Field(

@@ -16,6 +16,7 @@ class NonFinite(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("activations", "parameters")
+    measured_in: ClassVar[str] = ""
 
     def judge(self, evidence: Evidence) -> Judgement:
         findings = [*_of_weights(evidence), *_of_units(evidence)]

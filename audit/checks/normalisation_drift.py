@@ -31,6 +31,7 @@ class NormalisationDrift(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("activations", "normalisations")
+    measured_in: ClassVar[str] = ""
 
     at_most: float = Field(
         default=0.2, gt=0, description="drift of the layer that drifts most, in running standard deviations"

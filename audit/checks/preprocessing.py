@@ -24,6 +24,7 @@ class Preprocessing(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("preprocessing",)
+    measured_in: ClassVar[str] = "points"
 
     at_most: float = Field(default=1.0, ge=0, le=100, description="points by which another way may be better")
     min_images: int = Field(default=30, ge=1, description="with fewer labelled pictures nothing is said")

@@ -23,6 +23,7 @@ class RareUnits(Check):
 
     looks_at: ClassVar[Place] = "rectified layers"
     needs: ClassVar[tuple[Need, ...]] = ("activations",)
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(default=0.0, ge=0, le=100, description="rare units allowed, in percent of the layer")
     share_of_class: float = Field(

@@ -29,6 +29,7 @@ class ReinitialisedLayers(Check):
 
     looks_at: ClassVar[Place] = "model"
     needs: ClassVar[tuple[Need, ...]] = ("parameters",)
+    measured_in: ClassVar[str] = "layers"
 
     at_most: int = Field(default=0, ge=0, description="untrained layers allowed")
     chance: float = Field(

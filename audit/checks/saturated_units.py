@@ -22,6 +22,7 @@ class SaturatedUnits(Check):
 
     looks_at: ClassVar[Place] = "activation layers"
     needs: ClassVar[tuple[Need, ...]] = ("activations", "distributions")
+    measured_in: ClassVar[str] = "%"
 
     at_most: float = Field(default=10.0, ge=0, le=100, description="saturated units allowed, in percent of the layer")
     min_share_at_max: float = Field(

@@ -1,5 +1,6 @@
 """audit.toml -> frozen sections; unknown keys are errors, all shown at once, each with its line."""
 
+from audit.config.changes import Change, difference, misfit
 from audit.config.json_schema import schema, schema_text
 from audit.config.reading import ChosenCheck, Config, read, read_partly
 from audit.config.sections import (
@@ -20,6 +21,7 @@ from audit.config.sections import (
 
 __all__ = [
     "AuditSection",
+    "Change",
     "CheckSection",
     "ChosenCheck",
     "Config",
@@ -34,6 +36,8 @@ __all__ = [
     "Said",
     "Section",
     "TsneSection",
+    "difference",
+    "misfit",
     "read",
     "read_partly",
     "schema",

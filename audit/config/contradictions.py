@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from audit.config.changes import SUFFIX
 from audit.config.mistakes import Mistake, setting, title
 from audit.config.positions import Place
 from audit.config.sections import ARRAYS, SECTIONS, TABLES, DataSection, analyses, matches
@@ -78,9 +79,24 @@ def _sources(tables: Tables) -> Iterator[Mistake]:
 def _item_names(tables: Tables) -> Iterator[Mistake]:
     names = [table.get("name", table.get("check")) for table in tables_of(tables, "checks")]
     yield from _twice(tables, "checks", names)
+    yield from _names_of_changes(tables, names)
     for index, name in enumerate(names):
         if name in analyses():
             yield Mistake(("checks", index, "name"), f'"{name}" is the name of an analysis; give the check another')
+
+
+def _names_of_changes(tables: Tables, names: list[Any]) -> Iterator[Mistake]:
+    changes = {
+        f"{names[index]}{SUFFIX}".casefold()
+        for index, table in enumerate(tables_of(tables, "checks"))
+        if "change" in table
+    }
+    for index, name in enumerate(names):
+        if isinstance(name, str) and name.casefold() in changes:
+            yield Mistake(
+                ("checks", index, "name"),
+                f'"{name}" is the name of the item of another check\'s change; give it another',
+            )
 
 
 def _twice(tables: Tables, kind: str, names: list[Any]) -> Iterator[Mistake]:

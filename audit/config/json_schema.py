@@ -11,6 +11,12 @@ from audit.config.mistakes import JsonSchema
 from audit.config.sections import DEFAULTS, AuditSection, CheckSection, DataSection, LayerSection, ModelSection
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+OF_ONE = ("change", "only")
+"""Keys of `[[checks]]` that speak of one check, and not of all default ones."""
+
+AT_LEAST = "at_least"
+"""The lowest good number: a check that requires it does not where only its change is judged."""
+
 VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "Filled in from the environment."}
 
 
@@ -65,10 +71,14 @@ def check(name: str) -> JsonSchema:
         **section["properties"],
         "check": {"const": name, "description": section["properties"]["check"]["description"]},
     }
+    if name == DEFAULTS:
+        chosen = {key: node for key, node in chosen.items() if key not in OF_ONE}
+    required = ["check", *options.get("required", [])]
     return {
         **options,
         "properties": {**chosen, **options.get("properties", {})},
-        "required": ["check", *options.get("required", [])],
+        "required": [key for key in required if key != AT_LEAST],
+        **({"if": {"required": ["only"]}, "else": {"required": [AT_LEAST]}} if AT_LEAST in required else {}),
         "additionalProperties": False,
     }
 

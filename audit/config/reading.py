@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from audit import registry
 from audit.config import json_schema
+from audit.config.changes import SUFFIX, change, misfit
 from audit.config.contradictions import contradictions, misplaced
 from audit.config.mistakes import JsonSchema, Mistake, keys, nodes, setting, title, translate, unknown_key
 from audit.config.positions import Place, Positions
@@ -52,6 +54,11 @@ class ChosenCheck:
         """The item's name."""
         return self.section.name or self.section.check
 
+    @property
+    def change(self) -> str | None:
+        """The name of the item that judges the change against the baseline; None where none is asked."""
+        return None if self.section.change is None else f"{self.name}{SUFFIX}"
+
 
 @dataclass(frozen=True)
 class Config:
@@ -71,6 +78,11 @@ class Config:
     digest: str
     positions: Positions = field(repr=False, compare=False)
     places: tuple[tuple[Section, Place], ...] = field(repr=False, compare=False)
+
+    @property
+    def baseline(self) -> Path:
+        """The file of the numbers that were accepted; it need not be there."""
+        return self.file.parent / self.audit.baseline
 
     def path(self, section: Section | ChosenCheck) -> Place:
         """Where one of this file's own sections stands: ("models", 0), or () for one that the file implies.
@@ -246,7 +258,18 @@ class _Reading:
         if name == DEFAULTS:
             return None
         options = {key: table[key] for key in table if key in known and key not in CheckSection.model_fields}
-        return self._validated(registry.load("check", name), options, place, schema)
+        if table.get("only") == "change" and json_schema.AT_LEAST in known:
+            options = {json_schema.AT_LEAST: 0.0, **options}  # nobody has to give a limit that is not asked
+        check = self._validated(registry.load("check", name), options, place, schema)
+        self._note(self._unfit(check, table.get("change"), (*place, "change")))
+        return check
+
+    def _unfit(self, check: Any, text: Any, place: Place) -> Iterator[Mistake]:
+        """That a change is in a unit in which the check does not measure."""
+        with suppress(TypeError, ValueError):  # no text, or none of the forms: noted with the section
+            reason = misfit(change(text), check.measured_in) if check and check.measured_in is not None else None
+            if reason:
+                yield Mistake(place, f"{setting(place, text)}: {reason}")
 
     def _user_presets(self) -> Iterator[tuple[str, Any]]:
         presets = self.tables.get("presets")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from audit import registry
+from audit.config.changes import Change, ChangeText, change
 from audit.errors import nearest
 
 Text = Annotated[str, Field(min_length=1)]
@@ -66,6 +67,9 @@ class AuditSection(Section):
     seed: int = Field(0, ge=0, lt=2**32, description="Makes every random choice: start images, random units.")
     device: Device = Field("auto", description="Where to compute; auto takes CUDA where there is one, else the CPU.")
     report: Text = Field("reports", description="Folder of the reports, relative to this file.")
+    baseline: Text = Field(
+        "baseline.json", description="What checks with `change` are held against, relative to this file."
+    )
 
 
 class ModelSection(Section):
@@ -365,6 +369,25 @@ class CheckSection(Section):
     name: Name | None = Field(None, description="The item's name, unique in the file; the check's name by default.")
     models: Globs = Field("*", description="Names or globs of the models this is for.")
     layers: Globs = Field("*", description="Names or globs among the layers that `[[layers]]` chose.")
+    change: ChangeText | None = Field(
+        None,
+        description="What the measured number may change against the baseline; it makes an item of its own, "
+        "NAME-change.",
+    )
+    only: Literal["change"] | None = Field(
+        None, description="Judge by the change alone: the check's own item is measured, and its limit not asked."
+    )
+
+    @model_validator(mode="after")
+    def _something_judges(self) -> "CheckSection":
+        if self.only and self.change is None:
+            raise ValueError('only = "change" needs a "change", such as "at most 0.5 points below baseline"')
+        return self
+
+    @property
+    def allowed(self) -> Change | None:
+        """The change that is allowed, or None where none is asked."""
+        return None if self.change is None else change(self.change)
 
 
 TABLES: dict[str, type[Section]] = {"audit": AuditSection, "data": DataSection}

@@ -172,12 +172,15 @@ def explained(verdict: Verdict) -> Iterator[str]:
 def _measured(verdict: Verdict) -> list[str]:
     if verdict.measured is None or verdict.limit is None:
         return []
-    measured, limit = (_with_unit(value, verdict.unit) for value in (verdict.measured, verdict.limit))
-    return [f"measured {measured}, needed {verdict.good} {limit}"]
+    measured, limit, asked = (
+        _with_unit(value, verdict.unit) for value in (verdict.measured, verdict.limit, verdict.asked)
+    )
+    needed = f"{asked}, {limit} with chance" if verdict.widened else limit
+    return [f"measured {measured}, needed {verdict.good} {needed}"]
 
 
-def _with_unit(value: float, unit: str) -> str:
-    return f"{value:.4g} {unit_of(value, unit)}".rstrip()
+def _with_unit(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.4g} {unit_of(value, unit)}".rstrip()
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

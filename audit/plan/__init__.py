@@ -3,7 +3,7 @@
 from audit.plan.layers import chosen_units
 from audit.plan.needs import OF_LAYERS, Needs, analysis, flaggers, needs, needs_pictures, overview, statistics
 from audit.plan.preparation import device, prepare
-from audit.plan.subject import Chosen, Prepared, Subject, pictures
+from audit.plan.subject import Chosen, Prepared, Subject, Watched, pictures
 
 __all__ = [
     "OF_LAYERS",
@@ -11,6 +11,7 @@ __all__ = [
     "Needs",
     "Prepared",
     "Subject",
+    "Watched",
     "analysis",
     "chosen_units",
     "device",

@@ -7,7 +7,7 @@ from audit.config import ChosenCheck, Config
 from audit.config.sections import matches
 from audit.errors import Problem
 from audit.model.load import Model
-from audit.plan.subject import Chosen, Subject
+from audit.plan.subject import Chosen, Subject, Watched
 from audit.records import Layer
 
 
@@ -23,7 +23,16 @@ def subject(config: Config, model: Model, layers: Mapping[str, Chosen]) -> Subje
         for layer in _looked_at(chosen, model, layers):
             of_layer.setdefault(layer.name, {})[chosen.name] = chosen.check
     implied = frozenset(chosen.name for chosen in config.checks if chosen.implied)
-    return Subject(model, layers, of_layer, of_model, implied, config.presets)
+    return Subject(model, layers, of_layer, of_model, implied, config.presets, _changes(config))
+
+
+def _changes(config: Config) -> dict[str, Watched]:
+    """Every change that is held against the baseline, by the name of its item."""
+    return {
+        chosen.change: Watched(chosen.name, chosen.section.check, chosen.section.allowed, bool(chosen.section.only))
+        for chosen in config.checks
+        if chosen.change is not None and chosen.section.allowed is not None
+    }
 
 
 def _looked_at(chosen: ChosenCheck, model: Model, layers: Mapping[str, Chosen]) -> list[Layer]:

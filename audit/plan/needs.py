@@ -32,7 +32,7 @@ def needs(subject: Subject, items: Sequence[Item]) -> Needs:
     layers: dict[str, set[str]] = {}
     model: set[Need] = set()
     for item in items:
-        check = _check(subject, item)
+        check = subject.check(item)
         model |= set(check.needs) - statistics() if check else set()
         for place, statistic in (*_of_check(subject, item, check), *_of_analysis(subject, item)):
             layers.setdefault(place, set()).add(statistic)
@@ -74,11 +74,6 @@ def flaggers(subject: Subject, layer: Layer) -> list[tuple[str | None, str]]:
     return [*of_layers, *((None, task) for task, check in subject.model_checks.items() if "activations" in check.needs)]
 
 
-def _check(subject: Subject, item: Item) -> Check | None:
-    checks = subject.model_checks if item.layer is None else subject.layer_checks.get(item.layer, {})
-    return checks.get(item.task)
-
-
 def _of_check(subject: Subject, item: Item, check: Check | None) -> Iterator[tuple[str, str]]:
     """(layer, statistic): a check of the model looks at every layer that was chosen."""
     places = subject.layers if item.layer is None else (item.layer,)
@@ -105,7 +100,7 @@ def _of_analysis(subject: Subject, item: Item) -> Iterator[tuple[str, str]]:
     if section.units == "flagged":
         for place, task in flaggers(subject, subject.model.outline.layer(item.layer)):
             flagger = Item(item.file, item.model, place, task)
-            yield from _of_check(subject, flagger, _check(subject, flagger))
+            yield from _of_check(subject, flagger, subject.check(flagger))
 
 
 def _section(subject: Subject, item: Item) -> LayerSection | None:

@@ -1,10 +1,12 @@
 """audit.toml -> its models loaded, their layers chosen, and every mistake that shows before anything is measured."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
+from audit.baseline import Baseline, read_baseline
 from audit.config import Config, DataSection, ModelSection, read_partly
 from audit.data.comma_separated import missing_file
 from audit.data.images import leads_somewhere, open_images
@@ -34,13 +36,24 @@ def prepare(path: Path) -> Prepared:
         models |= {} if model is None else {section.name: model}
         problems += wrong
     layers, layer_problems = chosen_layers(config, models)
-    problems += [*layer_problems, *second_problems(config, models), *_data_problems(config)]
+    baseline, wrong_baseline = _baseline(config)
+    problems += [*layer_problems, *second_problems(config, models), *_data_problems(config), *wrong_baseline]
     if problems:
         raise ConfigError(problems)
     subjects = {name: subject(config, model, layers[name]) for name, model in models.items()}
     if problems := check_problems(config, subjects):
         raise ConfigError(problems)
-    return Prepared(config, subjects)
+    return Prepared(config, subjects, baseline)
+
+
+def _baseline(config: Config) -> tuple[Baseline, Sequence[Problem]]:
+    """What was accepted, where some check is held against it; it need not be there yet."""
+    if all(chosen.change is None for chosen in config.checks):
+        return Baseline(), ()
+    try:
+        return read_baseline(config.baseline), ()
+    except ConfigError as error:
+        return Baseline(), error.problems
 
 
 def device(name: str) -> torch.device:

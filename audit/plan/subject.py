@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from audit import registry
 from audit.ascent.presets import Preset
+from audit.baseline import Baseline
 from audit.checks.evidence import Check
-from audit.config import Config, LayerSection
+from audit.config import Change, Config, LayerSection
 from audit.model.load import Model
 from audit.records import Item, Layer
 
@@ -20,11 +21,24 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """A check whose number is held against the baseline: its item, and the change that is allowed.
+
+    `component` is the check's name in the registry. `alone`: the check's own limit is not asked.
+    """
+
+    check: str
+    component: str
+    allowed: Change
+    alone: bool
+
+
+@dataclass(frozen=True)
 class Subject:
     """A loaded model and what the audit looks at in it; checks by the names of their items.
 
     `implied` are the checks that nobody asked for by name: the default ones. `presets` are those that the sections of
-    layers may name.
+    layers may name. `changes` are by the names of the items that judge them.
     """
 
     model: Model
@@ -33,6 +47,7 @@ class Subject:
     model_checks: Mapping[str, Check] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    changes: Mapping[str, Watched] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -41,20 +56,36 @@ class Subject:
 
     def items(self, file: str) -> Iterator[Item]:
         """Everything that can be selected, in the order of execution; pytest's order is the business of the gate."""
-        for check in self.model_checks:
-            yield Item(file, self.name, None, check)
+        for task in self._tasks(None):
+            yield Item(file, self.name, None, task)
         for layer in self.model.outline.layers:
             chosen = self.layers.get(layer.name)
-            tasks = (*(chosen.analyses if chosen else ()), *self.layer_checks.get(layer.name, ()))
+            tasks = (*(chosen.analyses if chosen else ()), *self._tasks(layer.name))
             yield from (Item(file, self.name, layer.name, task) for task in tasks)
+
+    def checks(self, layer: str | None) -> Mapping[str, Check]:
+        """Those of a layer, or (None) those of the whole model, by the names of their items."""
+        return self.model_checks if layer is None else self.layer_checks.get(layer, {})
+
+    def check(self, item: Item) -> Check | None:
+        """The check that an item asks: its own, or the one whose change it judges; None for an analysis."""
+        watched = self.changes.get(item.task)
+        return self.checks(item.layer).get(watched.check if watched else item.task)
+
+    def _tasks(self, layer: str | None) -> Iterator[str]:
+        """Each check of the layer or the model, and behind it what judges its change."""
+        for check in self.checks(layer):
+            yield check
+            yield from (task for task, watched in self.changes.items() if watched.check == check)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A valid audit.toml with its models loaded and its layers found; no picture was read."""
+    """A valid audit.toml with its models loaded, its layers found and its baseline read; no picture was read."""
 
     config: Config
     subjects: Mapping[str, Subject]
+    baseline: Baseline = field(default_factory=Baseline)
 
     def items(self, file: str) -> list[Item]:
         """Every item of every model; `file` begins their ids."""

@@ -120,6 +120,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "message": verdict.message,
         "measured": _number(verdict.measured),
         "limit": _number(verdict.limit),
+        "asked": _number(verdict.asked),
         "good": verdict.good,
         "unit": verdict.unit,
         "findings": [
@@ -147,6 +148,7 @@ def _read_verdict(item: Mapping[str, Any]) -> Verdict:
         message=item["message"],
         measured=item["measured"],
         limit=item["limit"],
+        asked=item["asked"],
         good=item["good"],
         unit=item["unit"],
         findings=tuple(Finding(**finding) for finding in item["findings"]),

@@ -46,6 +46,15 @@ def read(folder: Path) -> Report:
         raise StoreError(f"the report in {folder} is damaged ({reason}): run the audit again") from error
 
 
+def sheet_digests(folder: Path) -> dict[str, tuple[str, ...]]:
+    """LAYER::KIND -> SHA-256 of the sheets of its pictures, of a folder that `read` has read."""
+    stored = document.parse((Path(folder) / RESULTS).read_text(encoding="utf-8"))
+    return {
+        f"{entry['layer']}::{entry['kind']}": tuple(sheet["sha256"] for sheet in entry["sheets"])
+        for entry in stored["pictures"]
+    }
+
+
 def _pictures(entry: Mapping[str, Any], sprites: Path, numbers: Mapping[str, np.ndarray]) -> Pictures:
     units, tiles, size, groups = entry["units"], entry["tiles"], tuple(entry["size"]), tuple(entry["groups"])
     pixels = np.zeros((len(units), tiles, *size, 3), dtype=np.uint8)

@@ -111,12 +111,18 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         layer=verdict.item.layer or "",
         message=verdict.message,
         measured=with_unit(verdict.measured, verdict.unit) if numbers else "",
-        limit=f"{verdict.good or 'limit'} {with_unit(verdict.limit, verdict.unit)}"
-        if verdict.limit is not None
-        else "",
+        limit=_limit(verdict),
         findings=findings[:FINDINGS],
         more=findings[FINDINGS:],
     )
+
+
+def _limit(verdict: Verdict) -> str:
+    """What is good: as it was asked for, and what chance makes of it; nothing where there is no limit."""
+    if verdict.limit is None:
+        return ""
+    limit, asked = (with_unit(value, verdict.unit) for value in (verdict.limit, verdict.asked))
+    return f"{verdict.good or 'limit'} {f'{asked}, {limit} with chance' if verdict.widened else limit}"
 
 
 def _finding(finding: Finding, pictured: set[tuple[str, int]]) -> FindingRow:
