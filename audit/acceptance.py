@@ -119,7 +119,8 @@ def _unfit(asked: Asked, report: Report, name: str) -> Iterator[str]:
     if other:
         yield f"{begun} was of {' and '.join(other)}; {again}"
         return
-    lacking = [item.id for item in _checks(prepared, name) if item not in _evaluated(report)]
+    evaluated = {replace(verdict.item, file=prepared.config.file.name) for verdict in report.verdicts}
+    lacking = [item.id for item in _checks(prepared, name) if item not in evaluated]
     if lacking:
         yield f"{begun} did not evaluate {plural(len(lacking), 'check')}: {listed(lacking, 5)}; {again}"
     bad = [verdict for verdict in report.verdicts if _refuses(prepared, verdict)]
@@ -141,13 +142,9 @@ def _refuses(prepared: Prepared, verdict: Verdict) -> bool:
 
 
 def _checks(prepared: Prepared, name: str) -> list[Item]:
-    """The items of a model that have a number, without the file that they come from."""
-    subject = prepared.subjects[name]
-    return [item for item in subject.items("") if subject.check(item) and item.task not in subject.changes]
-
-
-def _evaluated(report: Report) -> set[Item]:
-    return {replace(verdict.item, file="") for verdict in report.verdicts}
+    """The items of a model that have a number."""
+    subject, file = prepared.subjects[name], prepared.config.file.name
+    return [item for item in subject.items(file) if subject.check(item) and item.task not in subject.changes]
 
 
 def _accepted(asked: Asked, report: Report, name: str, listener: events.Listener) -> Accepted:

@@ -21,6 +21,11 @@ SCHEMA = 1
 DEPTH = 4
 """Objects up to this depth have a line per key: the file, its models, a model, its items."""
 
+WORDS = {
+    "missing": "is missing",
+    "unexpected_keyword_argument": "is a key that nothing reads",
+    "finite_number": "should be a finite number",
+}
 ANEW = "take the version of it that git has, or remove it and accept a run: deepvis-audit baseline accept"
 
 
@@ -94,9 +99,8 @@ def _refuse_foreign(path: Path, document: Any, positions: JsonPositions) -> None
 
 def _problem(path: Path, positions: JsonPositions, detail: Any) -> Problem:
     place: Place = tuple(detail["loc"])
-    said = str(detail["msg"]).removeprefix("Input ")
-    named = ".".join(map(str, place))
-    return Problem(str(path), *positions.of(place), f"{named}: {said[:1].lower()}{said[1:]}; {ANEW}")
+    said = WORDS.get(detail["type"], str(detail["msg"]).removeprefix("Input "))
+    return Problem(str(path), *positions.of(place), f"{'.'.join(map(str, place))} {said}; {ANEW}")
 
 
 def _wrong(path: Path, where: tuple[int, int], message: str) -> ConfigError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import copysign, inf, isnan, sqrt
+from math import copysign, inf, isinf, isnan, sqrt
 from typing import Any
 
 from scipy.stats import t
@@ -62,7 +62,7 @@ def held(judgement: Judgement, allowed: Change, entry: Entry) -> Judgement:
         raise Unavailable(f"the baseline was measured in {entry.unit or 'no unit'}, and this is {judgement.unit}")
     unit = "%" if allowed.relative else difference(judgement.unit)
     change = _difference(judgement.measured, entry.value, allowed.relative)
-    margin = _share(tolerance(entry.noise), entry.value) if allowed.relative else tolerance(entry.noise)
+    margin = _margin(entry, allowed.relative)
     message = _message(judgement, allowed, entry, change, _with_unit(margin, unit))
     made = Judgement(change, allowed.amount + margin, "at most", unit, message, judgement.findings, allowed.amount)
     if allowed.direction == "below":
@@ -70,6 +70,13 @@ def held(judgement: Judgement, allowed: Change, entry: Entry) -> Judgement:
     if allowed.direction == "from":
         made = replace(made, measured=abs(change))
     return replace(made, findings=()) if made.passed else made
+
+
+def _margin(entry: Entry, relative: bool) -> float:
+    """What noise adds to the allowance; of zero nothing is a part, so it adds nothing there."""
+    if relative:
+        return 100 * tolerance(entry.noise) / abs(entry.value) if entry.value else 0.0
+    return tolerance(entry.noise)
 
 
 def _difference(now: float, then: float, relative: bool) -> float:
@@ -91,6 +98,8 @@ def _message(judgement: Judgement, allowed: Change, entry: Entry, change: float,
         said = f"{now} cannot be held against the {then} of the baseline"
     elif change == 0:
         said = f"{now}, as in the baseline"
+    elif isinf(change):
+        said = f"{now}, {side} the {then} of the baseline, of which nothing is a part"
     else:
         said = f"{now}, {_with_unit(abs(change), unit)} {side} the {then} of the baseline"
     return f"{said}; {_allowed(allowed)} is allowed{_noise(entry.noise, margin, judgement.unit)}"

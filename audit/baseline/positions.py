@@ -37,6 +37,7 @@ class JsonPositions:
                 waiting = False
             elif mark == ",":
                 waiting = isinstance(path[-1], str)
+                path[-1] = path[-1] if isinstance(path[-1], str) else path[-1] + 1
             elif waiting:
                 path[-1], waiting = json.loads(mark), False
                 self._note(tuple(path), token.start())
