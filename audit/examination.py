@@ -4,6 +4,7 @@ import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +20,7 @@ from audit.model.load import Model
 from audit.plan import Subject
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
+from audit.waivers import Waivers, waived
 from audit.words import listed, plural
 
 STOPPED = "not evaluated: the run stopped before it"
@@ -37,9 +39,12 @@ class Examination:
         folder: Path,
         listener: events.Listener,
         models: Mapping[str, Model] = MappingProxyType({}),
+        waivers: Waivers | None = None,
+        today: date | None = None,
     ):
         self.config, self.subject, self.items, self.models = config, subject, tuple(items), models
         self.work, self.listener = Work(folder), listener
+        self.waivers, self.today = waivers or Waivers(), today or datetime.now(UTC).date()
         self.measured = Measurement(
             config, subject.model, plan.needs(subject, items), data, work=self.work, listener=listener
         )
@@ -51,8 +56,13 @@ class Examination:
         """What becomes of the item, whatever goes wrong; evaluated once."""
         place = (item.layer, item.task)
         if place not in self._verdicts:
-            self._verdicts[place] = replace(self._evaluated(item), line=self._line(item))
+            verdict = replace(self._evaluated(item), line=self._line(item))
+            weights = self.subject.model.digest
+            self._verdicts[place] = waived(verdict, self.waivers, weights, self.today, self._has_passed)
         return self._verdicts[place]
+
+    def _has_passed(self, name: str) -> bool:
+        return any(verdict.item.name == name and verdict.outcome == "passed" for verdict in self._verdicts.values())
 
     def skip(self, item: Item, reason: str) -> None:
         """Somebody decided that the item is not to be evaluated; a verdict that it already has stays."""
@@ -72,7 +82,7 @@ class Examination:
 
     def _evaluated(self, item: Item) -> Verdict:
         try:
-            return self._judged(item) if self._is_check(item) else self._analysed(item)
+            return self._judged(item) if self.subject.is_check(item) else self._analysed(item)
         except Unavailable as reason:
             return Verdict(item, "failed", f"unavailable: {reason}")
         except AuditError as error:
@@ -82,12 +92,9 @@ class Examination:
 
     def _line(self, item: Item) -> int:
         """Where the file asks for the item."""
-        if not self._is_check(item):
+        if not self.subject.is_check(item):
             return self.config.line(self.subject.layers[str(item.layer)].analyses[item.task])
         return self.config.line(next(chosen for chosen in self.config.checks if chosen.name == item.task))
-
-    def _is_check(self, item: Item) -> bool:
-        return item.layer is None or item.task in self.subject.layer_checks.get(item.layer, {})
 
     def _judged(self, item: Item) -> Verdict:
         subject = self.subject

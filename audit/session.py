@@ -59,6 +59,8 @@ class Session:
                 folder=self.folder / ".work",
                 listener=self.listener,
                 models={other: one.model for other, one in prepared.subjects.items()},
+                waivers=prepared.waivers,
+                today=self.started.date(),
             )
             for name, subject in prepared.subjects.items()
             if (chosen := [item for item in items if item.model == name])

@@ -66,6 +66,10 @@ class AuditSection(Section):
     seed: int = Field(0, ge=0, lt=2**32, description="Makes every random choice: start images, random units.")
     device: Device = Field("auto", description="Where to compute; auto takes CUDA where there is one, else the CPU.")
     report: Text = Field("reports", description="Folder of the reports, relative to this file.")
+    waivers: Text | None = Field(
+        None,
+        description="File of waivers, relative to this file; waivers.toml where it is there.",
+    )
 
 
 class ModelSection(Section):

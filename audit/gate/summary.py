@@ -56,6 +56,9 @@ def _lines(published: Published) -> Iterator[str]:
     report = published.report
     accuracy = report.numbers.values.get("top1")
     yield f"{report.model}: {_counts(report)}" + ("" if accuracy is None else f"; top-1 accuracy {accuracy:.2%}")
+    for verdict in report.verdicts:
+        if verdict.outcome == "waived" and verdict.waiver:
+            yield f"  waived until {verdict.waiver.expires} by {verdict.waiver.owner}: {verdict.item.name}"
     yield f"  report {published.latest / 'report.html'}"
     if published.no_pdf is not None:
         yield f"  no PDF: {published.no_pdf}"
@@ -65,12 +68,14 @@ def _counts(report: Report) -> str:
     """`3 failed, 12 passed`; where nothing passed, that this is why the run has failed."""
     words = [_word(verdict) for verdict in report.verdicts]
     counted = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words), key=ORDER.index))
-    return counted + (
-        "" if "passed" in words or "failed" in words else "; nothing was evaluated, so nothing has passed"
+    if set(words) <= {"in error", "skipped", "not evaluated"}:
+        return f"{counted}; nothing was evaluated, so nothing has passed"
+    return (
+        counted if set(words) - {"waived", "skipped"} else f"{counted}; what failed is waived, and nothing has passed"
     )
 
 
-ORDER = ("failed", "in error", "passed", "skipped", "not evaluated")
+ORDER = ("failed", "in error", "waiver-expired", "waiver-unused", "passed", "waived", "skipped", "not evaluated")
 
 
 def _word(verdict: Verdict) -> str:

@@ -9,6 +9,7 @@ from audit.checks.evidence import Check
 from audit.config import Config, LayerSection
 from audit.model.load import Model
 from audit.records import Item, Layer
+from audit.waivers import Waivers
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Subject:
         """The model's name in audit.toml."""
         return self.model.section.name
 
+    def is_check(self, item: Item) -> bool:
+        """Whether an item is a check, and no analysis."""
+        return item.layer is None or item.task in self.layer_checks.get(item.layer, {})
+
     def items(self, file: str) -> Iterator[Item]:
         """Everything that can be selected, in the order of execution; pytest's order is the business of the gate."""
         for check in self.model_checks:
@@ -55,6 +60,7 @@ class Prepared:
 
     config: Config
     subjects: Mapping[str, Subject]
+    waivers: Waivers = field(default_factory=Waivers)
 
     def items(self, file: str) -> list[Item]:
         """Every item of every model; `file` begins their ids."""
