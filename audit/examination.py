@@ -4,6 +4,7 @@ import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,6 +22,7 @@ from audit.model.load import Model
 from audit.plan import Subject, Watched
 from audit.records import Claim, Finding, Item, Judgement, Layer, Pictures, Table, Verdict
 from audit.store.work import Work, key
+from audit.waivers import Waivers, waived
 from audit.words import listed, plural
 
 STOPPED = "not evaluated: the run stopped before it"
@@ -43,10 +45,13 @@ class Examination:
         listener: events.Listener,
         models: Mapping[str, Model] = MappingProxyType({}),
         accepted: Accepted | None = None,
+        waivers: Waivers | None = None,
+        today: date | None = None,
     ):
         self.config, self.subject, self.items, self.models = config, subject, tuple(items), models
         self.accepted = accepted
         self.work, self.listener = Work(folder), listener
+        self.waivers, self.today = waivers or Waivers(), today or datetime.now(UTC).date()
         self.measured = Measurement(
             config, subject.model, plan.needs(subject, items), data, work=self.work, listener=listener
         )
@@ -59,8 +64,13 @@ class Examination:
         """What becomes of the item, whatever goes wrong; evaluated once."""
         place = (item.layer, item.task)
         if place not in self._verdicts:
-            self._verdicts[place] = replace(self._evaluated(item), line=self._line(item))
+            verdict = replace(self._evaluated(item), line=self._line(item))
+            weights = self.subject.model.digest
+            self._verdicts[place] = waived(verdict, self.waivers, weights, self.today, self._has_passed)
         return self._verdicts[place]
+
+    def _has_passed(self, name: str) -> bool:
+        return any(verdict.item.name == name and verdict.outcome == "passed" for verdict in self._verdicts.values())
 
     def skip(self, item: Item, reason: str) -> None:
         """Somebody decided that the item is not to be evaluated; a verdict that it already has stays."""
@@ -80,7 +90,7 @@ class Examination:
 
     def _evaluated(self, item: Item) -> Verdict:
         try:
-            return self._judged(item) if self._is_check(item) else self._analysed(item)
+            return self._judged(item) if self.subject.is_check(item) else self._analysed(item)
         except Unavailable as reason:
             return Verdict(item, "failed", f"unavailable: {reason}")
         except AuditError as error:
@@ -90,15 +100,12 @@ class Examination:
 
     def _line(self, item: Item) -> int:
         """Where the file asks for the item."""
-        if not self._is_check(item):
+        if not self.subject.is_check(item):
             return self.config.line(self.subject.layers[str(item.layer)].analyses[item.task])
         chosen = next(chosen for chosen in self.config.checks if item.task in (chosen.name, chosen.change))
         if item.task == chosen.change:
             return self.config.positions.of((*self.config.path(chosen), "change"))[0]
         return self.config.line(chosen)
-
-    def _is_check(self, item: Item) -> bool:
-        return self.subject.check(item) is not None
 
     def _judged(self, item: Item) -> Verdict:
         try:

@@ -268,7 +268,12 @@ class Item:
     @property
     def id(self) -> str:
         """The one id everywhere: `audit.toml::demo::conv1::dead-units`, or `audit.toml::demo::accuracy`."""
-        return "::".join(part for part in (self.file, self.model, self.layer, self.task) if part is not None)
+        return f"{self.file}::{self.name}"
+
+    @property
+    def name(self) -> str:
+        """The id without the file, which depends on from where it is seen: `demo::conv1::dead-units`."""
+        return "::".join(part for part in (self.model, self.layer, self.task) if part is not None)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from audit import events
 from audit.analyses.inversion import inversions
 from audit.analyses.pck import correspondences
 from audit.analyses.summaries import invariances, summaries
+from audit.checks.evidence import Columns
 from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
-from audit.errors import Unavailable
+from audit.errors import Unavailable, nearest
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
@@ -60,6 +61,8 @@ class Session:
                 listener=self.listener,
                 models={other: one.model for other, one in prepared.subjects.items()},
                 accepted=prepared.baseline.models.get(name),
+                waivers=prepared.waivers,
+                today=self.started.date(),
             )
             for name, subject in prepared.subjects.items()
             if (chosen := [item for item in items if item.model == name])
@@ -82,6 +85,24 @@ class Session:
     def evaluated(self) -> bool:
         """Whether any item has a verdict."""
         return any(examination.evaluated for examination in self._examinations.values())
+
+    def columns(self, model: str, layer: str) -> Columns:
+        """Every number per unit of a layer that the items have measured; LookupError for another layer."""
+        __tracebackhide__ = True
+        measured = self._examinations[model].measured
+        if layer not in measured.needs.layers:
+            raise LookupError(
+                f'{model} measures no layer "{layer}"; [[layers]] chooses what is measured'
+                f"{nearest(layer, list(measured.needs.layers))}"
+            )
+        return measured.columns(measured.model.outline.layer(layer))
+
+    def numbers(self, model: str) -> Mapping[str, float]:
+        """The numbers of the whole model; those of its answers too, where an item needs them."""
+        measured = self._examinations[model].measured
+        if "predictions" in measured.needs.model:
+            measured.table("predictions")
+        return measured.numbers.values
 
     def publish(self, model: str) -> Published:
         """Writes the report of a model, with its pages; StoreError where it cannot be written.

@@ -115,9 +115,9 @@ def read_partly(path: Path, environment: Mapping[str, str] = os.environ) -> tupl
     Where there are problems the sections that were kept may still speak of some that were not: a layer of a preset
     that is broken. ConfigError where there is nothing to read: no such file, no text, no TOML.
     """
-    text = _text(path)
+    text = text_of(path)
     try:
-        tables, positions = _parse(path, text), Positions(text)
+        tables, positions = parsed(path, text), Positions(text)
         reading = _Reading(*meant(tables, environment), path.parent)
         parts = reading.parts()
     except RecursionError:
@@ -126,7 +126,8 @@ def read_partly(path: Path, environment: Mapping[str, str] = os.environ) -> tupl
     return config, sorted({config.problem(mistake.place, mistake.message) for mistake in reading.mistakes})
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a file of ours; ConfigError where it cannot be read."""
     try:
         contents = path.read_bytes()
     except OSError as error:
@@ -139,7 +140,8 @@ def _text(path: Path) -> str:
         raise ConfigError([Problem(str(path), line, column, "is not UTF-8 text; save the file as UTF-8")]) from None
 
 
-def _parse(path: Path, text: str) -> dict[str, Any]:
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """The tables of a TOML file; ConfigError, with the line, where it is none."""
     try:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or Python's own limit on the digits of a number

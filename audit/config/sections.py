@@ -70,6 +70,10 @@ class AuditSection(Section):
     baseline: Text = Field(
         "baseline.json", description="What checks with `change` are held against, relative to this file."
     )
+    waivers: Text | None = Field(
+        None,
+        description="File of waivers, relative to this file; waivers.toml where it is there.",
+    )
 
 
 class ModelSection(Section):

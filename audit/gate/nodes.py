@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from audit.errors import ConfigError
+from audit.gate.marks import announce, marks
 from audit.gate.plugin import PREPARED
 from audit.gate.progress import listener
 from audit.gate.text import printable
@@ -32,9 +33,13 @@ class AuditFile(pytest.File):
     """One audit.toml; its models are loaded when it is collected, its pictures when an item runs."""
 
     def collect(self) -> Iterator[pytest.Collector]:
+        if hasattr(self.config, "workerinput"):
+            raise self.CollectError(f"{self.path.name} is audited in one process: run it without -n")
+        items = self.prepared.items(self.nodeid)
+        announce(self.config, (mark for item in items for mark in marks(item, self.prepared)))
         for name in self.prepared.subjects:
-            items = [item for item in self.prepared.items(self.nodeid) if item.model == name]
-            yield ModelNode.from_parent(self, name=printable(name), audit_items=items)
+            own = [item for item in items if item.model == name]
+            yield ModelNode.from_parent(self, name=printable(name), audit_items=own)
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -97,6 +102,8 @@ class AuditItem(pytest.Item):
     def __init__(self, *, item: Item, **node: object):
         super().__init__(**node)  # type: ignore[arg-type]
         self.item = item
+        for mark in marks(item, self.audit_file.prepared):
+            self.add_marker(mark)
 
     @property
     def audit_file(self) -> AuditFile:
@@ -112,6 +119,8 @@ class AuditItem(pytest.Item):
         ]
         if verdict.outcome == "skipped":
             pytest.skip(verdict.message)
+        if verdict.outcome == "waived":
+            pytest.xfail(printable(verdict.message))
         if verdict.outcome != "passed":
             raise NotPassed(verdict)
 

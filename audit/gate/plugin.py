@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from audit.gate.fixture import Audit
     from audit.gate.nodes import AuditFile
     from audit.plan import Prepared
 
 FILES = pytest.StashKey[list["AuditFile"]]()
 PREPARED = pytest.StashKey[dict[Path, "Prepared"]]()
+ALLOWED = ("all-skipped", "all-waived")
 SUMMARY = pytest.StashKey[list[str]]()
 
 
@@ -19,9 +21,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Where reports go, and which files a bare pytest collects."""
     group = parser.getgroup("deepvis-audit")
     group.addoption("--audit-report", metavar="FOLDER", help="write the reports of audit.toml files there")
+    group.addoption(
+        "--audit-allow",
+        metavar="WHAT",
+        default="",
+        help="exit with 0 though nothing has passed: all-skipped, all-waived, or both with a comma",
+    )
+    parser.addini(
+        "audit_file", "audit.toml of the fixture `audit`, relative to the root directory", default="audit.toml"
+    )
     parser.addini(
         "audit_files", "globs of the audit.toml files that pytest collects without being told", type="args", default=[]
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Several processes would each load the models and show them the pictures, and none could judge the whole."""
+    named = [argument for argument in config.args if argument.partition("::")[0].endswith(".toml")]
+    if getattr(config.option, "numprocesses", None) and named:
+        raise pytest.UsageError(
+            f"{named[0]} is audited in one process, which uses all cores: run it without -n, or -n 0"
+        )
+    allowed = [word for word in config.getoption("--audit-allow").split(",") if word]
+    if wrong := [word for word in allowed if word not in ALLOWED]:
+        raise pytest.UsageError(f"--audit-allow={wrong[0]}: say {' or '.join(ALLOWED)}")
+
+
+@pytest.fixture(scope="session")
+def audit(pytestconfig: pytest.Config) -> "Audit":
+    """The audit.toml of this project: `audit.unit("conv1", 3).fires`, `audit.numbers["top1"]`, `audit.verdict(...)`."""
+    from audit.gate.fixture import Audit
+
+    return Audit(pytestconfig.rootpath / pytestconfig.getini("audit_file"))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "AuditFile | None":

@@ -1,6 +1,6 @@
 """audit.toml -> its models loaded, their layers chosen, and every mistake that shows before anything is measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from audit.model.load import load as load_model
 from audit.plan.checking import check_problems, subject
 from audit.plan.layers import chosen_layers
 from audit.plan.second import second_problems
-from audit.plan.subject import Prepared
+from audit.plan.subject import Prepared, Subject
+from audit.waivers import Waivers, waivers_for
+from audit.waivers.reading import DEFAULT
 
 
 def prepare(path: Path) -> Prepared:
@@ -43,7 +45,7 @@ def prepare(path: Path) -> Prepared:
     subjects = {name: subject(config, model, layers[name]) for name, model in models.items()}
     if problems := check_problems(config, subjects):
         raise ConfigError(problems)
-    return Prepared(config, subjects, baseline)
+    return Prepared(config, subjects, baseline, _waivers(config, subjects))
 
 
 def _baseline(config: Config) -> tuple[Baseline, Sequence[Problem]]:
@@ -54,6 +56,18 @@ def _baseline(config: Config) -> tuple[Baseline, Sequence[Problem]]:
         return read_baseline(config.baseline), ()
     except ConfigError as error:
         return Baseline(), error.problems
+
+
+def _waivers(config: Config, subjects: Mapping[str, Subject]) -> Waivers:
+    asked = config.audit.waivers
+    items = [item for one in subjects.values() for item in one.items(config.file.name)]
+    checks = [item for item in items if subjects[item.model].is_check(item)]
+    return waivers_for(
+        config.file.parent / (asked or DEFAULT),
+        asked is not None,
+        checks,
+        [item for item in items if item not in checks],
+    )
 
 
 def device(name: str) -> torch.device:

@@ -10,6 +10,7 @@ from audit.checks.evidence import Check
 from audit.config import Change, Config, LayerSection
 from audit.model.load import Model
 from audit.records import Item, Layer
+from audit.waivers import Waivers
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class Subject:
         """The model's name in audit.toml."""
         return self.model.section.name
 
+    def is_check(self, item: Item) -> bool:
+        """Whether an item is a check, and no analysis."""
+        return self.check(item) is not None
+
     def items(self, file: str) -> Iterator[Item]:
         """Everything that can be selected, in the order of execution; pytest's order is the business of the gate."""
         for task in self._tasks(None):
@@ -86,6 +91,7 @@ class Prepared:
     config: Config
     subjects: Mapping[str, Subject]
     baseline: Baseline = field(default_factory=Baseline)
+    waivers: Waivers = field(default_factory=Waivers)
 
     def items(self, file: str) -> list[Item]:
         """Every item of every model; `file` begins their ids."""
