@@ -211,6 +211,7 @@ def test_every_make_target_that_is_named_exists():
 
 def test_every_command_that_is_named_exists():
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands |= {group.name for group in app.registered_groups}
     for path in PAGES:
         named = re.findall(r"(?:`|^|/)deepvis-audit ([a-z]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
         assert set(named) <= commands, relative(path)

@@ -1,7 +1,6 @@
 """`deepvis-audit baseline` on real runs of the demo model: what is accepted, what is refused, what a change says."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,8 @@ ACCURACY = section("[[checks]]", check="accuracy", at_least=60.0, change="at mos
 DEAD = section("[[checks]]", check="dead-units", only="change", change="at most 2 points above baseline")
 NOISE = section("[[checks]]", check="noise-sensitivity", sigma=0.1, at_most=90.0, change="at most 10 % above baseline")
 PLAIN = section("[[checks]]", check="non-finite")
-TEXT = AUDIT + MODEL + DATA + LAYERS + ACCURACY + DEAD + NOISE + PLAIN
+NOISY = MODEL.replace("std = 0.25", "std = 0.5")  # as right as with 0.25, and one picture is at the edge of a class
+TEXT = AUDIT + NOISY + DATA + LAYERS + ACCURACY + DEAD + NOISE + PLAIN
 
 CHANGES = {"accuracy-change", "relu1::dead-units-change", "noise-sensitivity-change"}
 CHECKS = {"accuracy", "relu1::dead-units", "noise-sensitivity", "non-finite"}
@@ -111,11 +111,8 @@ def test_without_a_baseline_every_change_has_failed_and_nothing_is_written(run: 
         assert 'deepvis-audit baseline accept audit.toml"' in message
     assert outcomes["audit.toml::demo::accuracy"] == "passed"
     (run.path / "baseline.json").unlink(missing_ok=True)
-    assert run.run("-k", "accuracy", CI="true").returncode == 1
-    assert run.run("--report", "again").returncode == 1
+    assert run.run("-k", "accuracy", "--report", "again").returncode == 1
     assert not (run.path / "baseline.json").exists()
-    shutil.rmtree(run.path / "reports" / "demo")
-    shutil.move(run.path / "again" / "demo", run.path / "reports" / "demo")
 
 
 def test_a_check_that_is_judged_by_its_change_alone_is_measured_and_not_passed(run: Folder) -> None:

@@ -1,5 +1,7 @@
 """`change` of [[checks]]: the forms that it has, and what is said of others."""
 
+import ast
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +107,17 @@ def test_every_check_can_change_by_its_unit_and_by_a_part(written: Callable[...,
             required = {"labels": "people.csv"} if name == "human-agreement" else {}
             config = read(written(name, only="change", change=f"at most {amount} from baseline", **required))
             assert config.checks[0].change == f"{name}-change"
+
+
+@pytest.mark.parametrize("name", registry.names("check"))
+def test_a_check_measures_in_the_unit_that_it_says(name: str) -> None:
+    check = registry.load("check", name)
+    source = inspect.getsource(inspect.getmodule(check))
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = [(call, call.func.id) for call in calls if isinstance(call.func, ast.Name)]
+    units = {ast.literal_eval(call.args[3]) for call, function in named if function == "Judgement"}
+    units |= {"%" for _, function in named if function == "share_of_layer"}
+    assert units == {check.measured_in}
 
 
 def test_only_the_change_needs_one(written: Callable[..., Path]) -> None:

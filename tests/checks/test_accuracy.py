@@ -33,6 +33,7 @@ def test_an_accuracy_far_below_the_claim_is_found():
     assert not judgement.passed
     assert "not those of the claim" in judgement.message
     assert judgement.limit == pytest.approx(88.04, abs=0.01)
+    assert judgement.asked == pytest.approx(91.78 - 2)
 
 
 @pytest.mark.parametrize("right", range(80, 101))

@@ -46,6 +46,7 @@ def test_few_pictures_widen_the_limit():
     assert few.passed
     assert not many.passed
     assert many.limit == pytest.approx(45.9, abs=0.1)
+    assert many.asked == 50
 
 
 def test_too_few_pictures_and_gradients_that_are_not_there_are_unavailable():

@@ -54,6 +54,7 @@ def test_few_pictures_widen_the_limit():
     assert NoiseSensitivity().judge(few).passed
     assert not NoiseSensitivity().judge(many).passed
     assert NoiseSensitivity().judge(many).limit == pytest.approx(33.7, abs=0.1)
+    assert NoiseSensitivity().judge(many).asked == 30
 
 
 def test_outputs_that_are_not_finite_never_pass():

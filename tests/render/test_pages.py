@@ -103,6 +103,15 @@ def test_the_headline_says_what_became_of_the_items(outcomes: tuple[Outcome, ...
     assert headline(judged(*outcomes)) == sentence
 
 
+@pytest.mark.parametrize(
+    ("limit", "asked", "shown"),
+    [(0.34, 10.0, "at least 10 %, 0.34 % with chance"), (10.0, 10.0, "at least 10 %"), (10.0, None, "at least 10 %")],
+)
+def test_a_limit_is_shown_as_it_was_asked_and_as_chance_makes_it(limit: float, asked: float | None, shown: str) -> None:
+    verdict = Verdict(Item("audit.toml", "m", None, "accuracy"), "passed", "", 50, limit, "at least", "%", asked=asked)
+    assert verdicts.item(verdict, set()).limit == shown
+
+
 def test_many_findings_fold_and_none_is_lost(report: Report) -> None:
     dead = next(verdict for verdict in report.verdicts if verdict.findings)
     many = dataclasses.replace(dead, findings=dead.findings[:1] * 100)

@@ -76,7 +76,12 @@ def test_every_number_and_text_survives(
     named: dict[str, float],
 ) -> None:
     verdict = Verdict(
-        Item("audit.toml", text, None, text), "failed", text, *numbers, findings=(Finding(text, None, text, finding),)
+        Item("audit.toml", text, None, text),
+        "failed",
+        text,
+        *numbers,
+        findings=(Finding(text, None, text, finding),),
+        asked=finding,
     )
     report = Report(text, text, Outline((1, 2, 3), ()), (verdict,), numbers=Numbers(named))
     folder = tmp_path_factory.mktemp("any") / "run"
