@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import audit
+from tests.prefork import forked
 
 PROGRAM = Path(sys.executable).with_name("deepvis-audit")
 WEIGHTS = Path(audit.__file__).parent / "demo" / "weights.safetensors"
@@ -131,8 +132,9 @@ class Folder:
         return cls(path)
 
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """`deepvis-audit run ARGUMENTS`, here or in `cwd`."""
-        return ended([str(PROGRAM), "run", *arguments], **{"cwd": self.path, **options})
+        """`deepvis-audit run ARGUMENTS`, here or in `cwd`; with `pdf` the report's PDF too."""
+        cwd, pdf = options.pop("cwd", self.path), options.pop("pdf", False)
+        return forked(["run", *arguments], cwd, {**environment(pdf), **options})
 
     def pytest(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """`python -m pytest ARGUMENTS`, here or in `cwd`."""

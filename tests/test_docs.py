@@ -15,7 +15,10 @@ from audit.ascent.presets import BUILT_IN, YOSINSKI
 from audit.cli import app
 from audit.config import read
 from audit.plan import prepare
+from audit.records import Item
 from audit.render.pages.columns import COLUMNS
+from audit.waivers import waivers_for
+from audit.waivers.reading import WaiverSection
 
 ROOT = Path(__file__).parents[1]
 OURS = ("audit", "benchmarks", "changelog", "docs", "examples", "scripts", "templates", "tests", ".ci")
@@ -190,6 +193,8 @@ def examples() -> Iterator[tuple[str, str]]:
     for path in PAGES:
         if path.name not in ("README.md", "configuration.md"):
             for number, block in enumerate(blocks(path.read_text(encoding="utf-8"), "toml")):
+                if block.startswith(("# pyproject.toml", "[[waivers]]")):
+                    continue
                 yield f"{relative(path)}#{number}", block
 
 
@@ -199,6 +204,23 @@ def test_every_piece_of_an_audit_in_the_docs_is_valid(where, block, tmp_path):
     file.write_text(LEAST + block, encoding="utf-8")
     config = read(file)
     assert config.checks or config.layers, where
+
+
+def test_the_waiver_of_the_docs_is_valid(tmp_path):
+    (block,) = blocks(page("docs/waivers.md"), "toml")
+    (tmp_path / "waivers.toml").write_text(block, encoding="utf-8")
+    checks = [Item("audit.toml", "candidate", "layer2.0.relu", "dead-units")]
+    ((waiver, names),) = waivers_for(tmp_path / "waivers.toml", asked=True, checks=checks, others=[])
+    assert (waiver.units, names) == ((2, 3, 5), ("candidate::layer2.0.relu::dead-units",))
+
+
+def test_the_page_of_waivers_has_every_key_and_default():
+    for name, field in WaiverSection.model_fields.items():
+        (row,) = [line for line in page("docs/waivers.md").splitlines() if line.startswith(f"| `{name}` |")]
+        default = row.split("|")[3].strip()
+        assert (default == "needed") == field.is_required()
+        if isinstance(field.default, int):
+            assert default == f"`{field.default}`"
 
 
 def test_every_make_target_that_is_named_exists():
