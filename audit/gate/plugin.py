@@ -19,9 +19,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Where reports go, and which files a bare pytest collects."""
     group = parser.getgroup("deepvis-audit")
     group.addoption("--audit-report", metavar="FOLDER", help="write the reports of audit.toml files there")
+    for name, what in (
+        ("sarif", "SARIF 2.1.0, for code scanning"),
+        ("markdown", "a summary in Markdown"),
+        ("statement", "in-toto statements of the results, to be signed"),
+    ):
+        group.addoption(f"--audit-{name}", metavar="FILE", help=f"write {what} there")
+    group.addoption("--audit-annotations", action="store_true", help="print GitHub's annotations, as GitHub gets them")
     parser.addini(
         "audit_files", "globs of the audit.toml files that pytest collects without being told", type="args", default=[]
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Where JUnit is written, items have names there that no two share."""
+    if config.getoption("xmlpath", None):
+        from audit.gate.junit import Names
+
+        config.pluginmanager.register(Names(config), "deepvis_audit_junit")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "AuditFile | None":
