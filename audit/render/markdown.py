@@ -52,19 +52,21 @@ def markdown(reports: Sequence[Report], most: int = SUMMARY) -> str:
     """What is most important of all reports, in at most `most` bytes of UTF-8; says what was left out."""
     lines = sorted(_lines(reports), key=lambda line: ORDER.index(line.part))
     kept = _fitting(lines, most)
+    if len(kept) < len(lines):
+        kept = _fitting(lines, most - FOR_THE_NOTE)
     return _note(lines[len(kept) :], most) + "".join(_section(of, kept) for of in range(len(reports)))
 
 
 def _fitting(lines: Sequence[Line], most: int) -> list[Line]:
-    """The first lines that, with heads and feet of their parts, leave room for the note if there are others."""
+    """The first lines that fit, with heads and feet of their parts."""
     kept: list[Line] = []
     size, begun = 0, set()
-    for number, line in enumerate(lines):
+    for line in lines:
         if (line.of, line.part) not in begun:
             size += len((HEADS[line.part] + FEET[line.part]).encode())
             begun.add((line.of, line.part))
         size += len(line.text.encode())
-        if size + (FOR_THE_NOTE if number + 1 < len(lines) else 0) > most:
+        if size > most:
             break
         kept.append(line)
     return kept
@@ -142,9 +144,10 @@ def _id(verdict: Verdict) -> str:
 
 
 def code(text: str) -> str:
-    """Text of strangers as text."""
-    entities = re.sub(r"[^\w\s.,()%/=+;?'\"-]", lambda found: _entity(found[0]), in_a_line(text))
-    return f"<code>{re.sub(r'(?<=www)[.]|_', lambda found: _entity(found[0]), entities, flags=re.IGNORECASE)}</code>"
+    """Text of strangers as text; an address in it is no link."""
+    entities = re.sub(r"[^\w\s.:,()%/=+;?'\"-]|_", lambda found: _entity(found[0]), in_a_line(text))
+    apart = re.sub(r":(?=/)|(?<=www)[.]", lambda found: _entity(found[0]), entities, flags=re.IGNORECASE)
+    return f"<code>{apart}</code>"
 
 
 def _entity(character: str) -> str:

@@ -50,7 +50,7 @@ def sarif(reports: Sequence[Report]) -> str:
     results = sorted(_results(reports), key=lambda result: result.rank)
     most = MOST_RESULTS
     text = _log(reports, results, most)
-    while len(gzip.compress(text.encode())) > MOST_BYTES and most > len(reports):
+    while len(gzip.compress(text.encode(), compresslevel=6)) > MOST_BYTES and most > len(reports):
         most = min(most, len(results)) // 2
         text = _log(reports, results, most)
     return text
