@@ -36,7 +36,10 @@ OF_OURS = {
 
 @dataclass(frozen=True)
 class Result:
-    """One finding of an item, or the item itself where it has none; `rank` is 0 for the worst, `again` counts twins."""
+    """One finding of an item, or the item itself where it has none; `again` counts twins.
+
+    `rank` is low for what is kept first: the first findings of all items, of these the worst outcomes.
+    """
 
     run: int
     rank: tuple[int, int]
@@ -46,7 +49,7 @@ class Result:
 
 
 def sarif(reports: Sequence[Report]) -> str:
-    """The log of all reports, the worst results of each item first; a result says how many are left out."""
+    """The log of all reports, the first findings of all items first; a result says how many are left out."""
     results = sorted(_results(reports), key=lambda result: result.rank)
     most = MOST_RESULTS
     text = _log(reports, results, most)
@@ -63,7 +66,7 @@ def _results(reports: Sequence[Report]) -> Iterator[Result]:
         seen: Counter[tuple[str | None, int | None]] = Counter()
         for index, finding in enumerate(verdict.findings or (None,)):
             of = (finding.layer, finding.unit) if finding else (verdict.item.layer, None)
-            yield Result(run, (ORDER.index(verdict.outcome), index), verdict, finding, seen[of])
+            yield Result(run, (index, ORDER.index(verdict.outcome)), verdict, finding, seen[of])
             seen[of] += 1
 
 
