@@ -7,6 +7,7 @@ import pytest
 
 from audit.errors import AuditError
 from audit.examination import STOPPED
+from audit.gate import outputs
 from audit.gate.nodes import AuditFile
 from audit.gate.text import printable
 from audit.records import Outcome, Report, Verdict
@@ -23,7 +24,8 @@ def finish(session: pytest.Session, files: Sequence[AuditFile]) -> list[str]:
     except KeyboardInterrupt:
         session.exitstatus = pytest.ExitCode.INTERRUPTED
         lines.append("interrupted while the report was made")
-    return [printable(line) for line in lines]
+    reports = [report for file in files for report in file.reports]
+    return [*map(printable, lines), *outputs.written(session, reports)]
 
 
 def _ran_through(session: pytest.Session) -> bool:
