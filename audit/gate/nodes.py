@@ -125,8 +125,8 @@ class AuditItem(pytest.Item):
         ]
         if verdict.outcome == "skipped":
             pytest.skip(verdict.message)
-        if verdict.outcome == "waived":
-            pytest.xfail(printable(verdict.message))
+        if verdict.outcome == "waived" and verdict.waiver:
+            pytest.xfail(printable(f"{verdict.message}; {verdict.waiver.said}"))
         if verdict.outcome != "passed":
             raise NotPassed(verdict)
 

@@ -67,7 +67,7 @@ def _lines(published: Published) -> Iterator[str]:
     yield f"{report.model}: {_counts(report)}" + ("" if accuracy is None else f"; top-1 accuracy {accuracy:.2%}")
     for verdict in report.verdicts:
         if verdict.outcome == "waived" and verdict.waiver:
-            yield f"  waived until {verdict.waiver.expires} by {verdict.waiver.owner}: {verdict.item.name}"
+            yield f"  {verdict.item.name} {verdict.waiver.said}"
     yield f"  report {published.latest / 'report.html'}"
     if published.no_pdf is not None:
         yield f"  no PDF: {published.no_pdf}"

@@ -109,7 +109,7 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         icon=ICONS[verdict.outcome],
         task=verdict.item.task,
         layer=verdict.item.layer or "",
-        message=verdict.message,
+        message=_message(verdict),
         measured=with_unit(verdict.measured, verdict.unit) if numbers else "",
         limit=f"{verdict.good or 'limit'} {with_unit(verdict.limit, verdict.unit)}"
         if verdict.limit is not None
@@ -117,6 +117,11 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         findings=findings[:FINDINGS],
         more=findings[FINDINGS:],
     )
+
+
+def _message(verdict: Verdict) -> str:
+    waived = verdict.outcome == "waived" and verdict.waiver
+    return f"{verdict.message}; {waived.said}" if waived else verdict.message
 
 
 def _finding(finding: Finding, pictured: set[tuple[str, int]]) -> FindingRow:
