@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class Schema(StrEnum):
+    """What has a published schema."""
+
+    AUDIT = "audit"
+    RESULTS = "results"
 
 
 def main() -> None:
@@ -66,6 +74,43 @@ def render(folder: Annotated[Path, typer.Argument(help="A run's folder: reports/
     except AuditError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
+
+
+RUNS = typer.Argument(metavar="RUN...", help="Folders of runs: reports/MODEL/latest.")
+
+
+@app.command()
+def export(
+    runs: Annotated[list[Path], RUNS],
+    *,
+    sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="SARIF 2.1.0, for code scanning.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="A summary in Markdown.")] = None,
+    comment: Annotated[
+        bool, typer.Option("--comment", help="Keep the Markdown as short as a comment of a pull request.")
+    ] = False,
+    statement: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="in-toto statements of the results, to be signed.")
+    ] = None,
+    annotations: Annotated[bool, typer.Option("--annotations", help="Print GitHub's annotations.")] = False,
+) -> None:
+    """Say what stored runs found in the words of other tools; - as a FILE prints.
+
+    Neither model nor torch is needed. Exit codes: 0 all is written, whatever was found, 1 a run cannot be read or a
+    file not written, 4 the arguments do not fit together.
+    """
+    from audit.render.exports import put, wishes
+    from audit.store import read
+
+    files = {"sarif": sarif, "markdown": markdown, "statement": statement}
+    with _ending(4):
+        wanted = wishes({name: str(file) for name, file in files.items() if file}, annotations, comment)
+    with _ending(1):
+        reports = [read(run) for run in runs]
+        for text, file in [(render(reports), file) for render, file in wanted]:
+            if file is None:
+                typer.echo(text, nl=False)
+            else:
+                typer.echo(put(text, file))
 
 
 AUDIT = typer.Argument(metavar="AUDIT.TOML", help="The audit; audit.toml in this folder by default.")
@@ -204,11 +249,16 @@ def show_baseline(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of audit.toml, for editors."""
-    from audit.config import schema_text
+def schema(
+    of: Annotated[
+        Schema, typer.Option(help="Of audit.toml, for editors, or of a run's results.json, for who reads it.")
+    ] = Schema.AUDIT,
+) -> None:
+    """Print a JSON Schema."""
+    from audit import config
+    from audit.store import schema as of_results
 
-    typer.echo(schema_text(), nl=False)
+    typer.echo(config.schema_text() if of is Schema.AUDIT else of_results.schema_text(), nl=False)
 
 
 @app.command(name="version")

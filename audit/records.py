@@ -292,6 +292,11 @@ class Waiver:
     units: tuple[int, ...] | None = None
     checkpoint: str | None = None
 
+    @property
+    def said(self) -> str:
+        """`waived until 2027-01-31 by vision team: pruned on purpose`."""
+        return f"waived until {self.expires} by {self.owner}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Verdict:

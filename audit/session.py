@@ -37,7 +37,10 @@ class Published:
 
 
 class Session:
-    """Items in, verdicts and reports out. `folder` is where reports go, the audit's own by default."""
+    """Items in, verdicts and reports out. `folder` is where reports go, the audit's own by default.
+
+    `reports` are those that were made, by model, also where they could not be written.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Session:
         self.folder = folder or prepared.config.file.parent / prepared.config.audit.report
         self.started = datetime.now(UTC)
         self.listener = listener or events.Silence()
+        self.reports: dict[str, Report] = {}
         data = Data(prepared.config, self.listener)
         self._examinations = {
             name: Examination(
@@ -110,7 +114,7 @@ class Session:
         It becomes the latest once report.html is there: a PDF that cannot be made does not hide it.
         """
         with events.work(self.listener, f"{model}: report", 3) as advance:
-            report = self._report(self._examinations[model])
+            report = self.reports[model] = self._report(self._examinations[model])
             folder = _fresh(self.folder / report.model, self.started)
             write(report, folder)
             put_codes(self._examinations[model].measured.codes, folder)
@@ -166,6 +170,7 @@ class Session:
             "configuration digest": self.config.digest,
             "factory": model.section.factory,
             "checkpoint": model.section.checkpoint or "none: the factory's own weights",
+            **({"checkpoint digest": model.file_digest} if model.file_digest else {}),
             "weights digest": model.digest,
             "data digest": data.fingerprint if examination.measured.done else "no pass over the pictures was made",
             "code digest": code_digest(),

@@ -175,7 +175,8 @@ class Folder:
 
 def environment(pdf: bool = False) -> dict[str, str]:
     """Of a machine that is no CI; without `pdf` one that lacks what PDFs need, which saves their seconds."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS", "COLUMNS")}
+    ours = ("CI", "PYTEST_ADDOPTS", "COLUMNS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     variables = {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
     if not pdf:
         lacking = Path(tempfile.gettempdir()) / f"audits-lacking-{os.getpid()}"

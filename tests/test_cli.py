@@ -9,6 +9,7 @@ import pytest
 
 from audit import __version__
 from audit.config import schema_text
+from audit.store.schema import schema_text as results_schema_text
 from tests.audits import (
     AUDIT,
     CHECKS,
@@ -58,9 +59,13 @@ def test_help_is_said_without_torch_pytest_or_pydantic() -> None:
 def test_the_installed_program_says_its_commands_and_version(tmp_path: Path) -> None:
     help_ = ended([str(PROGRAM), "--help"], cwd=tmp_path)
     assert help_.returncode == 0
-    assert all(f"  {command} " in help_.stdout for command in ("run", "search", "sweep", "render", "schema", "version"))
+    assert all(
+        f"  {command} " in help_.stdout
+        for command in ("run", "search", "sweep", "render", "export", "schema", "version")
+    )
     assert ended([str(PROGRAM), "version"], cwd=tmp_path).stdout == f"deepvis-audit {__version__}\n"
     assert ended([str(PROGRAM), "schema"], cwd=tmp_path).stdout == schema_text()
+    assert ended([str(PROGRAM), "schema", "--of", "results"], cwd=tmp_path).stdout == results_schema_text()
     assert ended([str(PROGRAM), "ran"], cwd=tmp_path).returncode == 2
 
 

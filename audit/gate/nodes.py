@@ -12,9 +12,9 @@ from audit.errors import ConfigError
 from audit.gate.marks import announce, marks
 from audit.gate.plugin import PREPARED
 from audit.gate.progress import listener
-from audit.gate.text import printable
+from audit.gate.text import in_a_line, printable
 from audit.plan import Prepared, pictures, prepare
-from audit.records import Item, Verdict
+from audit.records import Item, Report, Verdict
 from audit.session import Session
 from audit.words import unit_of
 
@@ -39,7 +39,7 @@ class AuditFile(pytest.File):
         announce(self.config, (mark for item in items for mark in marks(item, self.prepared)))
         for name in self.prepared.subjects:
             own = [item for item in items if item.model == name]
-            yield ModelNode.from_parent(self, name=printable(name), audit_items=own)
+            yield ModelNode.from_parent(self, name=in_a_line(name), audit_items=own)
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -67,6 +67,11 @@ class AuditFile(pytest.File):
             listener(self.config),
         )
 
+    @property
+    def reports(self) -> list[Report]:
+        """What was reported of its models, also where the report could not be written."""
+        return list(self.audit.reports.values()) if "audit" in vars(self) else []
+
 
 class ModelNode(pytest.Collector):
     """A model of the audit."""
@@ -78,10 +83,10 @@ class ModelNode(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         for item in self.audit_items:
             if item.layer is None:
-                yield AuditItem.from_parent(self, name=printable(item.task), item=item)
+                yield AuditItem.from_parent(self, name=in_a_line(item.task), item=item)
         for layer in dict.fromkeys(item.layer for item in self.audit_items if item.layer is not None):
             items = [item for item in self.audit_items if item.layer == layer]
-            yield LayerNode.from_parent(self, name=printable(layer), audit_items=items)
+            yield LayerNode.from_parent(self, name=in_a_line(layer), audit_items=items)
 
 
 class LayerNode(pytest.Collector):
@@ -93,7 +98,7 @@ class LayerNode(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         for item in self.audit_items:
-            yield AuditItem.from_parent(self, name=printable(item.task), item=item)
+            yield AuditItem.from_parent(self, name=in_a_line(item.task), item=item)
 
 
 class AuditItem(pytest.Item):
@@ -114,13 +119,14 @@ class AuditItem(pytest.Item):
 
     def runtest(self) -> None:
         verdict = self.audit_file.audit.evaluate(self.item)
+        self.user_properties += [("file", self.item.file), ("line", verdict.line)]
         self.user_properties += [
             (name, value) for name in ("measured", "limit") if (value := getattr(verdict, name)) is not None
         ]
         if verdict.outcome == "skipped":
             pytest.skip(verdict.message)
-        if verdict.outcome == "waived":
-            pytest.xfail(printable(verdict.message))
+        if verdict.outcome == "waived" and verdict.waiver:
+            pytest.xfail(printable(f"{verdict.message}; {verdict.waiver.said}"))
         if verdict.outcome != "passed":
             raise NotPassed(verdict)
 
@@ -136,7 +142,7 @@ class AuditItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """The last part heads a failure; were it the end of the id, pytest would take its dots for modules."""
-        place = "" if self.item.layer is None else f" of {printable(self.item.layer)}"
+        place = "" if self.item.layer is None else f" of {in_a_line(self.item.layer)}"
         return self.path, 0, f"{self.item.model}: {self.name}{place}"
 
 

@@ -30,22 +30,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "audit_file", "audit.toml of the fixture `audit`, relative to the root directory", default="audit.toml"
     )
+    for name, what in (
+        ("sarif", "SARIF 2.1.0, for code scanning"),
+        ("markdown", "a summary in Markdown"),
+        ("statement", "in-toto statements of the results, to be signed"),
+    ):
+        group.addoption(f"--audit-{name}", metavar="FILE", help=f"write {what} there")
+    group.addoption("--audit-annotations", action="store_true", help="print GitHub's annotations, as GitHub gets them")
     parser.addini(
         "audit_files", "globs of the audit.toml files that pytest collects without being told", type="args", default=[]
     )
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Several processes would each load the models and show them the pictures, and none could judge the whole."""
+    """What cannot be done is said; where JUnit is written, items have names there that no two share."""
+    _refuse_processes(config)
+    _refuse_unknown(config.getoption("--audit-allow"))
+    if config.getoption("xmlpath", None):
+        from audit.gate.junit import Names
+
+        config.pluginmanager.register(Names(config), "deepvis_audit_junit")
+
+
+def _refuse_processes(config: pytest.Config) -> None:
+    """Several would each load the models and show them the pictures, and none could judge the whole."""
     named = [argument for argument in config.args if argument.partition("::")[0].endswith(".toml")]
     if getattr(config.option, "numprocesses", None) and named:
         raise pytest.UsageError(
             f"{named[0]} is audited in one process, which uses all cores: run it without -n, or -n 0"
         )
-    allowed = [word for word in config.getoption("--audit-allow").split(",") if word]
-    if wrong := [word for word in allowed if word not in ALLOWED]:
-        raise pytest.UsageError(f"--audit-allow={wrong[0]}: say {' or '.join(ALLOWED)}")
+
+
+def _refuse_unknown(allowed: str) -> None:
+    for word in filter(None, allowed.split(",")):
+        if word not in ALLOWED:
+            raise pytest.UsageError(f"--audit-allow={word}: say {' or '.join(ALLOWED)}")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 
 from audit.errors import AuditError
 from audit.examination import STOPPED
+from audit.gate import outputs
 from audit.gate.nodes import AuditFile
 from audit.gate.text import printable
 from audit.records import Outcome, Report, Verdict
@@ -23,7 +24,8 @@ def finish(session: pytest.Session, files: Sequence[AuditFile]) -> list[str]:
     except KeyboardInterrupt:
         session.exitstatus = pytest.ExitCode.INTERRUPTED
         lines.append("interrupted while the report was made")
-    return [printable(line) for line in lines]
+    reports = [report for file in files for report in file.reports]
+    return [*map(printable, lines), *outputs.written(session, reports)]
 
 
 def _ran_through(session: pytest.Session) -> bool:
@@ -65,7 +67,7 @@ def _lines(published: Published) -> Iterator[str]:
     yield f"{report.model}: {_counts(report)}" + ("" if accuracy is None else f"; top-1 accuracy {accuracy:.2%}")
     for verdict in report.verdicts:
         if verdict.outcome == "waived" and verdict.waiver:
-            yield f"  waived until {verdict.waiver.expires} by {verdict.waiver.owner}: {verdict.item.name}"
+            yield f"  {verdict.item.name} {verdict.waiver.said}"
     yield f"  report {published.latest / 'report.html'}"
     if published.no_pdf is not None:
         yield f"  no PDF: {published.no_pdf}"

@@ -32,7 +32,8 @@ class Model:
 
     `mean` and `std` are those of pictures scaled to 0..1. `labels` name the outputs in order, or are empty. `digest` is
     the SHA-256 of what made the network: factory, arguments, the file of a `file.py` factory, every name, shape, type
-    and number. `claimed_top1` is the accuracy in percent that the checkpoint says of itself.
+    and number. `claimed_top1` is the accuracy in percent that the checkpoint says of itself. `file_digest` is the
+    SHA-256 of the checkpoint's file, None where there is none.
     """
 
     section: ModelSection
@@ -44,6 +45,7 @@ class Model:
     mean: Float[Tensor, "channel 1 1"]
     std: Float[Tensor, "channel 1 1"]
     claimed_top1: float | None = None
+    file_digest: str | None = None
 
 
 def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
@@ -53,10 +55,12 @@ def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
     """
     mean, std = (_per_channel(numbers, section.input[0], device) for numbers in (section.mean, section.std))
     network = _network(section, folder).eval().requires_grad_(False)
-    claimed = None
+    claimed = file_digest = None
     if section.checkpoint is not None:
         path = folder / section.checkpoint
         checkpoint = read_checkpoint(path, section.key)
+        with path.open("rb") as file:
+            file_digest = hashlib.file_digest(file, "sha256").hexdigest()
         _load_state(network, _without_prefix(checkpoint.state, section.prefix), path.name)
         claimed = checkpoint.claimed_top1
     try:
@@ -67,7 +71,8 @@ def load(section: ModelSection, folder: Path, device: torch.device) -> Model:
     if section.directions:
         sketch = outline(with_directions(network, sketch, section.directions), section.input)
     labels = _labels(section, folder, sketch)
-    return Model(section, network, sketch, labels, _digest(section, folder, network), device, mean, std, claimed)
+    digest = _digest(section, folder, network)
+    return Model(section, network, sketch, labels, digest, device, mean, std, claimed, file_digest)
 
 
 def _per_channel(

@@ -4,6 +4,7 @@ import math
 import re
 from urllib.parse import quote
 
+from audit.records import Verdict
 from audit.words import unit_of
 
 DASH, MINUS, BY = "\N{EN DASH}", "\N{MINUS SIGN}", " \N{MULTIPLICATION SIGN} "
@@ -43,6 +44,14 @@ def with_unit(value: float | None, unit: str) -> str:
     if value is None:
         return number(None)
     return f"{number(value)} {unit_of(value, unit.strip())}".rstrip()
+
+
+def needed(verdict: Verdict) -> str:
+    """What is good: as it was asked for, and what chance makes of it; nothing where there is no limit."""
+    if verdict.limit is None:
+        return ""
+    limit, asked = (with_unit(value, verdict.unit) for value in (verdict.limit, verdict.asked))
+    return f"{verdict.good or 'limit'} {f'{asked}, {limit} with chance' if verdict.widened else limit}"
 
 
 def anchor(item_id: str) -> str:

@@ -30,8 +30,7 @@ def waived(verdict: Verdict, waivers: Waivers, weights: str, today: date, passed
     mine = [waiver for waiver, _ in own if _is_for(waiver, weights)]
     valid = [waiver for waiver in mine if date.fromisoformat(waiver.expires) >= today]
     if covering := _covering(verdict, valid):
-        said = f"{verdict.message}; waived until {covering.expires} by {covering.owner}: {covering.reason}"
-        return replace(verdict, outcome="waived", message=said, waiver=covering)
+        return replace(verdict, outcome="waived", waiver=covering)
     if expired := _covering(verdict, mine):
         first = min(
             (waiver for waiver in mine if waiver not in valid), key=lambda waiver: waiver.expires, default=expired

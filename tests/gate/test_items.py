@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from junitparser.xunit2 import JUnitXml
 
 from tests.audits import AUDIT, CHECKS, DATA, DEMO, FAST, IDS, LAYERS, MODEL, PRESET, WEIGHTS, Folder, section
 
@@ -54,15 +55,21 @@ def test_without_pango_the_pdf_alone_is_missing(strict: tuple[Folder, CompletedP
 
 
 def test_junit_has_unique_names_messages_and_numbers(strict: tuple[Folder, CompletedProcess[str]]) -> None:
-    cases = list(ET.parse(strict[0].path / "junit.xml").iter("testcase"))
-    assert len({(case.get("classname"), case.get("name")) for case in cases}) == len(cases) == len(IDS)
-    (accuracy,) = [case for case in cases if case.get("name") == "accuracy"]
-    (failure,) = accuracy.iter("failure")
-    assert failure.get("message") == "top-1 accuracy 94.17 % on 120 labelled pictures"
-    assert "measured 94.17 %, needed at least 99.5 %" in (failure.text or "")
-    numbers = {entry.get("name"): float(str(entry.get("value"))) for entry in accuracy.iter("property")}
-    assert numbers["limit"] == 99.5
-    assert numbers["measured"] == pytest.approx(100 * 113 / 120)
+    (suite,) = JUnitXml.fromfile(str(strict[0].path / "junit.xml"))
+    cases = {case.name: case for case in suite}
+    assert list(cases) == IDS
+    assert len(suite) == suite.tests == len(IDS)
+    assert {case.classname for case in suite} == {"audit.demo"}
+    accuracy = cases["audit.toml::demo::accuracy"]
+    (failure,) = accuracy.result
+    assert failure.message == "top-1 accuracy 94.17 % on 120 labelled pictures"
+    assert failure.text == f"{failure.message}\n  measured 94.17 %, needed at least 99.5 %"
+    said = {entry.name: entry.value for entry in accuracy.properties()}
+    line = (strict[0].path / "audit.toml").read_text().splitlines().index('check = "accuracy"')
+    assert said["file"] == "audit.toml"
+    assert said["line"] == str(line)  # of the [[checks]] above it, counted from 1
+    assert float(said["limit"]) == 99.5
+    assert float(said["measured"]) == pytest.approx(100 * 113 / 120)
 
 
 def test_lf_runs_what_failed(strict: tuple[Folder, CompletedProcess[str]]) -> None:
@@ -261,10 +268,8 @@ def test_text_of_strangers_does_not_reach_the_terminal_raw(tmp_path: Path) -> No
     assert "no label starts with the class folder" in result.stdout
     assert "\\x1b]0;owned\\x07" in result.stdout
     assert not {"\x1b", "\x07"} & set(result.stdout + result.stderr)
-    assert {case.get("name") for case in ET.parse(tmp_path / "junit.xml").iter("testcase")} == {
-        "accuracy",
-        "activations",
-    }
+    names = [str(case.get("name")) for case in ET.parse(tmp_path / "junit.xml").iter("testcase")]
+    assert [name.rpartition("::")[2] for name in names] == ["accuracy", "activations"]
     (tmp_path / "audit.toml").write_text(AUDIT + model + data + layers.replace("conv*", "conx") + checks)
     result = folder.run()
     assert result.returncode == 4

@@ -1,5 +1,6 @@
 """Models from sections of audit.toml, right and wrong."""
 
+import hashlib
 import math
 import sys
 from pathlib import Path
@@ -114,6 +115,13 @@ def test_the_digest_changes_with_every_number_and_with_the_code(folder: Path) ->
     digests.add(loaded(folder, checkpoint="w.pth").digest)
     assert len(digests) == 5
     assert all(len(digest) == 64 for digest in digests)
+
+
+def test_the_digest_of_the_file_is_that_of_its_bytes(folder: Path) -> None:
+    assert loaded(folder).file_digest is None
+    torch.save(loaded(folder).network.state_dict(), folder / "w.pth")
+    expected = hashlib.sha256((folder / "w.pth").read_bytes()).hexdigest()
+    assert loaded(folder, checkpoint="w.pth").file_digest == expected
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.records import REFUSED, Finding, Outcome, Report, Verdict
-from audit.render.wording import DASH, anchor, link, place, with_unit
+from audit.render.wording import DASH, anchor, link, needed, place, with_unit
 from audit.words import plural
 
 ICONS: dict[Outcome, str] = {
@@ -109,20 +109,17 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         icon=ICONS[verdict.outcome],
         task=verdict.item.task,
         layer=verdict.item.layer or "",
-        message=verdict.message,
+        message=_message(verdict),
         measured=with_unit(verdict.measured, verdict.unit) if numbers else "",
-        limit=_limit(verdict),
+        limit=needed(verdict),
         findings=findings[:FINDINGS],
         more=findings[FINDINGS:],
     )
 
 
-def _limit(verdict: Verdict) -> str:
-    """What is good: as it was asked for, and what chance makes of it; nothing where there is no limit."""
-    if verdict.limit is None:
-        return ""
-    limit, asked = (with_unit(value, verdict.unit) for value in (verdict.limit, verdict.asked))
-    return f"{verdict.good or 'limit'} {f'{asked}, {limit} with chance' if verdict.widened else limit}"
+def _message(verdict: Verdict) -> str:
+    waived = verdict.outcome == "waived" and verdict.waiver
+    return f"{verdict.message}; {waived.said}" if waived else verdict.message
 
 
 def _finding(finding: Finding, pictured: set[tuple[str, int]]) -> FindingRow:
