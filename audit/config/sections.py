@@ -41,7 +41,7 @@ def analyses() -> list[str]:
 
 
 def _known_analysis(name: str) -> str:
-    if name not in analyses():
+    if name not in analyses() and not registry.plugins().excuse("analysis", name):
         raise ValueError(f"there is no such analysis{nearest(name, analyses())}")
     return name
 
@@ -66,6 +66,12 @@ class AuditSection(Section):
     seed: int = Field(0, ge=0, lt=2**32, description="Makes every random choice: start images, random units.")
     device: Device = Field("auto", description="Where to compute; auto takes CUDA where there is one, else the CPU.")
     report: Text = Field("reports", description="Folder of the reports, relative to this file.")
+    plugins: tuple[Text, ...] = Field(
+        (), description="Python files, relative to this file, and modules that bring checks, analyses and more."
+    )
+    renderers: tuple[Text, ...] = Field(
+        (), description="What writes files of its own into the folder of a report, by name; plugins bring them."
+    )
 
 
 class ModelSection(Section):

@@ -43,7 +43,7 @@ def _published(session: pytest.Session, file: AuditFile) -> Iterator[str]:
             yield f"{model}: no report, because the program itself failed:\n{traceback.format_exc()}"
         else:
             yield from _lines(published)
-            if all(verdict.outcome != "passed" for verdict in published.report.verdicts):
+            if published.failures or all(verdict.outcome != "passed" for verdict in published.report.verdicts):
                 _fail(session)
 
 
@@ -59,6 +59,7 @@ def _lines(published: Published) -> Iterator[str]:
     yield f"  report {published.latest / 'report.html'}"
     if published.no_pdf is not None:
         yield f"  no PDF: {published.no_pdf}"
+    yield from (f"  {failure}" for failure in published.failures)
 
 
 def _counts(report: Report) -> str:
