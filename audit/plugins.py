@@ -65,7 +65,7 @@ def analysis(name: str) -> Callable[[C], C]:
 
 
 def overview(name: str) -> Callable[[C], C]:
-    """Marks a class with `run(task)`, which returns Pictures and Tables of the layer, and `said(made)`; for `analyses`."""
+    """Marks a class with `run(task)`, which returns Pictures and Tables of the layer, and `said(made)`."""
     return announced("overview", name)
 
 

@@ -181,7 +181,7 @@ def _failure(renderer: str, report: Report, folder: Path) -> str | None:
     try:
         registry.load("renderer", renderer)(report, folder)
     except AuditError as error:
-        return f"renderer {renderer}: {str(error).splitlines()[0]}"
+        return f"renderer {renderer}: {' '.join(str(error).split())}"
     except (Exception, SystemExit) as error:
         words = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
         return f"renderer {renderer}: {registry.plugins().blame(error) or words}"

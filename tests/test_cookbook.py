@@ -1,21 +1,25 @@
 """Every page of the cookbook is run: its Python files, and the audits that use them."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as parquet
 import pytest
+from pyarrow import parquet
 
+from audit import registry
+from audit.config import read
 from audit.records import Report
+from audit.registry.kinds import KINDS
 from tests.plugins import audited, outcomes
 
 PAGES = Path(__file__).parents[1] / "docs" / "cookbook"
 
 
 def recipes(page: str) -> Iterator[tuple[dict[str, str], str]]:
-    """For each audit.toml of a page its text, and the Python files since the one before, by the names that they give."""
+    """For each audit.toml of a page the Python files since the one before, by the names that they give, and its text."""
     files: dict[str, str] = {}
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
@@ -39,7 +43,25 @@ def cooked(page: str, number: int, path: Path) -> Report:
 
 def test_every_page_is_run_here() -> None:
     counts = {page.stem: len(list(recipes(page.stem))) for page in PAGES.glob("*.md")}
-    assert counts == {"check": 1, "statistic": 1, "analysis": 2, "regularizer": 2, "renderer": 1}
+    assert counts == {"check": 1, "statistic": 1, "analysis": 2, "regularizer": 2, "renderer": 1, "plugins": 1}
+
+
+def test_the_page_of_plugins(tmp_path: Path) -> None:
+    ((files, text),) = recipes("plugins")
+    assert not files
+    (tmp_path / "audit.toml").write_text(text + '[[models]]\nname = "m"\nfactory = "nets.py:net"\n', encoding="utf-8")
+    checks, _ = next(recipes("check"))
+    (tmp_path / "audit_checks.py").write_text(checks["audit_checks.py"], encoding="utf-8")
+    with registry.using(read(tmp_path / "audit.toml").plugins):
+        assert registry.load("check", "quiet-units")
+    page = (PAGES / "plugins.md").read_text(encoding="utf-8")
+    ((metadata,),) = [re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
+    assert tomllib.loads(metadata)["project"]["entry-points"].keys() == {KINDS["check"].group}
+    assert {f"`{kind.group.removeprefix('deepvis_audit')}`" for kind in KINDS.values()} - {"`.checks`"} <= set(
+        re.findall(r"`\.\w+`", page)
+    )
+    for kind in KINDS:
+        assert f'`@{kind}("name")`' in page
 
 
 def test_a_check(tmp_path: Path) -> None:

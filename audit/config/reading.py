@@ -56,10 +56,10 @@ class ChosenCheck:
 
 @dataclass(frozen=True)
 class BrokenCheck:
-    """Stands for the check of a plugin that cannot be had, so that its item ends with the reason, and no other."""
+    """Stands for the check of a plugin that cannot be had, so that its items end with the reason, and no others."""
 
     reason: PluginError
-    looks_at: ClassVar[str] = "model"
+    looks_at: str = "model"
     needs: ClassVar[tuple[str, ...]] = ()
 
     def problems(self, folder: Path) -> Iterator[tuple[str, str]]:
@@ -293,7 +293,7 @@ class _Reading:
         try:
             return self._built(check, name, place, table)
         except Exception as error:
-            return BrokenCheck(_blamed(name, error))
+            return BrokenCheck(_blamed(name, error), getattr(check, "looks_at", "model"))
 
     def _built(self, check: Any, name: str, place: Place, table: dict[str, Any]) -> Any:
         """The check with its options, the keys that are not the section's own; None for the default checks."""

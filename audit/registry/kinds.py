@@ -40,7 +40,8 @@ TABLES = (
 )
 """What a check may need that is no statistic of a layer."""
 
-RESERVED = {"check": ("defaults",), "analysis": TABLES}
+RESERVED = {("check", "defaults"): "word", **{("analysis", table): "table" for table in TABLES}}
+"""Names that are no component's, and what they are, by the kinds that share theirs."""
 
 
 def space(kind: str) -> str:

@@ -227,7 +227,7 @@ def _taken(component: Component, found: Mapping[tuple[str, str], Component]) -> 
 def _built_in(kind: str, name: str) -> str | None:
     """What has that name already and comes along: a kind of component, or a table that checks may need."""
     kinds = OF_ANALYSES if kind in OF_ANALYSES else (kind,)
-    reserved = kind if name in RESERVED.get(space(kind), ()) else None
+    reserved = RESERVED.get((space(kind), name))
     return next((own for own in kinds if name in COMPONENTS.get(own, {})), reserved)
 
 
