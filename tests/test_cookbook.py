@@ -19,7 +19,7 @@ PAGES = Path(__file__).parents[1] / "docs" / "cookbook"
 
 
 def recipes(page: str) -> Iterator[tuple[dict[str, str], str]]:
-    """For each audit.toml of a page the Python files since the one before, by the names that they give, and its text."""
+    """For each audit.toml of a page the Python files since the one before, by the names they give, and its text."""
     files: dict[str, str] = {}
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):

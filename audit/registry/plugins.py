@@ -150,7 +150,9 @@ def gathered(listed: Sequence[tuple[int, str]], folder: Path) -> tuple[Plugins, 
         try:
             brought = _brought(name, folder)
         except LookupMistake as mistake:
-            mistakes.append(Mistake(index, f'"{name}": {mistake}'))
+            words = f'"{name}": {mistake}'
+            mistakes.append(Mistake(index, words))
+            broken[index] = PluginError(words)  # what it may bring is no further mistake
         except PluginError as error:
             broken[index] = error
         else:
@@ -193,10 +195,10 @@ def _file(path: Path) -> ModuleType:
 
 
 def _module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise LookupMistake("is no name of a module, as package.checks is, and no .py file, as checks.py is")
     try:
         return import_module(name)
-    except (TypeError, ValueError) as error:
-        raise LookupMistake(f"is no name of a module: {error}") from None
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise LookupMistake(

@@ -100,7 +100,8 @@ def test_a_module_can_be_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             '"folder/notes.txt": is no Python file; name a .py file, or a module that can be imported',
         ),
         ("no_such.module", '"no_such.module": no module "no_such" can be imported'),
-        ("..", '".."'),
+        ("..", '"..": is no name of a module'),
+        ("é-x", '"é-x": is no name of a module'),
         ("empty.py", '"empty.py": announces nothing; mark what it brings'),
     ],
 )
@@ -109,6 +110,15 @@ def test_a_plugin_that_is_not_there_is_a_mistake_of_the_file(listed: str, said: 
     found = mistakes(tmp_path, plugins(listed) + MODEL, **{"checks.py": CHECK, "empty.py": "", "notes.txt": ""})
     assert len(found) == 1
     assert found[0].startswith(f"audit.toml:2:12: {said}")
+
+
+def test_a_module_that_fails_is_an_error_of_its_items(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "failing_marks.py").write_text("\nint('x')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = plugins("failing_marks") + MODEL + section("[[checks]]", check="mine") + WEIGHTS_CHECK
+    report = audited(tmp_path, text).report
+    assert outcomes(report) == {"audit.toml::demo::mine": "error", "audit.toml::demo::degenerate-weights": "passed"}
+    assert "failing_marks.py:2: ValueError: invalid literal" in messages(report)["mine"]
 
 
 def test_names_that_are_taken_are_mistakes_that_say_by_whom(tmp_path: Path) -> None:
@@ -247,7 +257,7 @@ def test_a_broken_file_that_nothing_asks_for_is_a_mistake_and_not_passed_over(tm
         ("needs: ClassVar = ()", 'needs: ClassVar = ("activation",)', 'needs "activation", which nobody measures'),
         ("def judge", "def juge", "has no method judge"),
         ("at_most: float = F", "layers: float = F", 'has the option "layers", a key of every [[checks]]; rename it'),
-        ("    at_most", "    def model_post_init(self, _):\n        {}[self]\n    at_most", "checks.py:15: TypeError"),
+        ("    at_most", "    def model_post_init(self, _):\n        {}[self]\n    at_most", "checks.py:13: KeyError"),
         ("return Judgement(", "return bool(", "checks.py:14: TypeError"),
         ("return Judgement(", "raise KeyError(", "checks.py:14: KeyError"),
         ("return Judgement(", "import sys; sys.exit(", "checks.py:14: "),
