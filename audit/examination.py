@@ -9,9 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from audit import events, plan, registry
+from audit.analyses import returned
 from audit.analyses.natural import beside
 from audit.analyses.task import Task
 from audit.checks.evidence import Check, Evidence
+from audit.checks.returned import judgement
 from audit.config import Config, LayerSection
 from audit.config.reading import OF_WEIGHTS
 from audit.errors import AuditError, NotApplicable, Unavailable
@@ -87,8 +89,9 @@ class Examination:
             return Verdict(item, "failed", f"unavailable: {reason}")
         except AuditError as error:
             return Verdict(item, "error", str(error))
-        except Exception:
-            return Verdict(item, "error", f"the program itself failed:\n{traceback.format_exc()}")
+        except (Exception, SystemExit) as error:
+            said = registry.plugins().blame(error) or "the program itself failed:"
+            return Verdict(item, "error", f"{said}\n{traceback.format_exc()}")
 
     def _line(self, item: Item) -> int:
         """Where the file asks for the item."""
@@ -102,7 +105,8 @@ class Examination:
         check = checks[item.task]
         layer = None if item.layer is None else subject.model.outline.layer(item.layer)
         try:
-            return _verdict(item, check.judge(self._evidence(check, layer)))
+            place = registry.plugins().place_of(type(check))
+            return _verdict(item, judgement(check.judge(self._evidence(check, layer)), subject.model.outline, place))
         except NotApplicable as reason:
             if item.task not in subject.implied:
                 raise
@@ -112,6 +116,9 @@ class Examination:
         """What the check asks for, measured now if it was not before."""
         measured, model = self.measured, self.subject.model
         of_pass = plan.statistics() & set(check.needs)
+        for need in sorted(of_pass & set(registry.plugins().names("statistic"))):
+            for place in self.subject.layers if layer is None else [layer.name]:
+                measured.units(model.outline.layer(place), need)  # or why it could not be measured
         tables: dict[str, Table] = {need: measured.table(need) for need in check.needs if measured.has_table(need)}
         looked_at = map(model.outline.layer, measured.needs.layers) if layer is None and of_pass else ()
         return Evidence(
@@ -130,6 +137,8 @@ class Examination:
         """An analysis that was done has passed."""
         layer = self.subject.model.outline.layer(str(item.layer))
         section = self.subject.layers[layer.name].analyses[item.task]
+        if (broken := plan.broken(self.subject, item.task, section)) is not None:
+            raise broken
         if item.task in registry.names("study"):
             return Verdict(item, "passed", _summed(self.measured.claims()))
         if item.task in registry.names("overview"):
@@ -157,16 +166,20 @@ class Examination:
         codes, images = self.measured.codes_of(layer), self.measured.data.images
         task = Task(model, layer, (), section, {}, self.config.audit.seed, self.listener, images, codes=codes)
         options = {"overview": item.task, "options": repr(section.tsne), "seed": task.seed, "labels": model.labels}
+        of_plugin = registry.is_of_plugin("overview", item.task)
+        if of_plugin:
+            options |= {"options": repr(section), "plugin": registry.digest("overview", item.task)}
         made_by = key(layer=layer.name, **options, **self.measured.made_by)
         overview, found = plan.overview(item.task), self.work.get(made_by)
         if found is None:
-            found = list(overview.run(task))
+            made = overview.run(task)
+            found = [*(returned.overview(made, item.task, task) if of_plugin else made)]
             self.work.put(made_by, found)
         pictures, *tables = found
         assert isinstance(pictures, Pictures)
         self.pictures[layer.name, item.task] = pictures
         self.tables += [made for made in tables if isinstance(made, Table)]
-        return Verdict(item, "passed", overview.said(found))
+        return Verdict(item, "passed", str(overview.said(found)))
 
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now, and with it the table of the same name, if any."""
@@ -176,12 +189,13 @@ class Examination:
         shown = analysis.needs_data or (
             self.config.data is not None and plan.needs_pictures(self.subject, name, section)
         )
+        presets = self.config.presets
         task = Task(
             model=self.subject.model,
             layer=layer,
             units=units,
             section=section,
-            presets={preset: self.config.presets[preset] for preset in section.presets},
+            presets={preset: presets[preset] for preset in section.presets if preset in presets},
             seed=self.config.audit.seed,
             listener=self.listener,
             folder=self.config.file.parent,
@@ -192,7 +206,8 @@ class Examination:
         made_by = self._made_by(name, task)
         found = self.work.get(made_by)
         if found is None:
-            found = [analysis.run(task)]
+            made = analysis.run(task)
+            found = [returned.pictures(made, name, task) if registry.is_of_plugin("analysis", name) else made]
             self.work.put(made_by, found)
         (pictures,) = found
         assert isinstance(pictures, Pictures)
@@ -203,6 +218,8 @@ class Examination:
         common |= {"origin": task.section.origin, "view": task.section.view, "occlusion": repr(task.section.occlusion)}
         if name in {"correspondence", "inversion"}:
             common |= {"options": repr(getattr(task.section, name))}
+        if registry.is_of_plugin("analysis", name):
+            common |= {"plugin": registry.digest("analysis", name), "section": repr(task.section)}
         pictures = {} if task.images is None else self.measured.made_by
         if plan.analysis(name).needs_data:
             return key(**common, **pictures, seed=task.seed, labels=task.model.labels)

@@ -23,7 +23,7 @@ def subject(config: Config, model: Model, layers: Mapping[str, Chosen]) -> Subje
         for layer in _looked_at(chosen, model, layers):
             of_layer.setdefault(layer.name, {})[chosen.name] = chosen.check
     implied = frozenset(chosen.name for chosen in config.checks if chosen.implied)
-    return Subject(model, layers, of_layer, of_model, implied, config.presets)
+    return Subject(model, layers, of_layer, of_model, implied, config.presets, config.broken_presets)
 
 
 def _looked_at(chosen: ChosenCheck, model: Model, layers: Mapping[str, Chosen]) -> list[Layer]:

@@ -7,6 +7,7 @@ from audit import registry
 from audit.ascent.presets import Preset
 from audit.checks.evidence import Check
 from audit.config import Config, LayerSection
+from audit.errors import PluginError
 from audit.model.load import Model
 from audit.records import Item, Layer
 from audit.waivers import Waivers
@@ -25,7 +26,7 @@ class Subject:
     """A loaded model and what the audit looks at in it; checks by the names of their items.
 
     `implied` are the checks that nobody asked for by name: the default ones. `presets` are those that the sections of
-    layers may name.
+    layers may name, `broken_presets` why a plugin leaves some unmade.
     """
 
     model: Model
@@ -34,6 +35,7 @@ class Subject:
     model_checks: Mapping[str, Check] = field(default_factory=dict)
     implied: frozenset[str] = frozenset()
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    broken_presets: Mapping[str, PluginError] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -65,6 +67,11 @@ class Prepared:
     def items(self, file: str) -> list[Item]:
         """Every item of every model; `file` begins their ids."""
         return [item for subject in self.subjects.values() for item in subject.items(file)]
+
+    def makes_pictures(self, task: str) -> bool:
+        """Whether the task is an analysis that makes pictures, one of the audit's plugins included."""
+        with registry.using(self.config.plugins):
+            return pictures(task)
 
 
 def pictures(task: str) -> bool:
