@@ -62,6 +62,13 @@ class DataError(AuditError):
     """Pictures that cannot be found, read or turned into the model's input."""
 
 
+class PluginError(AuditError):
+    """A component of the user's or of an installed package that cannot be had, or that does not do what it should.
+
+    The text begins with its file and line, as far as they are known.
+    """
+
+
 class StoreError(AuditError):
     """A report that cannot be written or read."""
 

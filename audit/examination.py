@@ -9,10 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from audit import baseline, events, plan, registry
+from audit.analyses import returned
 from audit.analyses.natural import beside
 from audit.analyses.task import Task
 from audit.baseline import Accepted
 from audit.checks.evidence import Check, Evidence
+from audit.checks.returned import judgement
 from audit.config import Config, LayerSection
 from audit.config.reading import OF_WEIGHTS
 from audit.errors import AuditError, NotApplicable, Unavailable
@@ -95,8 +97,9 @@ class Examination:
             return Verdict(item, "failed", f"unavailable: {reason}")
         except AuditError as error:
             return Verdict(item, "error", str(error))
-        except Exception:
-            return Verdict(item, "error", f"the program itself failed:\n{traceback.format_exc()}")
+        except (Exception, SystemExit) as error:
+            said = registry.plugins().blame(error) or "the program itself failed:"
+            return Verdict(item, "error", f"{said}\n{traceback.format_exc()}")
 
     def _line(self, item: Item) -> int:
         """Where the file asks for the item."""
@@ -128,18 +131,21 @@ class Examination:
         if (layer, task) not in self._judgements:
             check = self.subject.checks(layer)[task]
             looked_at = None if layer is None else self.subject.model.outline.layer(layer)
-            self._judgements[layer, task] = Once(lambda: check.judge(self._evidence(check, looked_at)))
+            outline, place = self.subject.model.outline, registry.plugins().place_of(type(check))
+            self._judgements[layer, task] = Once(
+                lambda: judgement(check.judge(self._evidence(check, looked_at)), outline, place)
+            )
         return self._judgements[layer, task]()
 
     def _changed(self, item: Item, watched: Watched) -> Judgement:
         """The number of a check beside that of the baseline."""
-        judgement = self._judgement(item.layer, watched.check)
+        judged = self._judgement(item.layer, watched.check)
         check = self.subject.checks(item.layer)[watched.check]
         data = self.measured.data.fingerprint if set(check.needs) - OF_WEIGHTS else None
         name = baseline.key(replace(item, task=watched.check))
         try:
             entry = baseline.entry_of(self.accepted, name, watched.component, baseline.of_check(check), data)
-            return baseline.held(judgement, watched.allowed, entry)
+            return baseline.held(judged, watched.allowed, entry)
         except Unavailable as reason:
             raise Unavailable(f"{reason} ({self.config.audit.baseline}); {self._how_to_accept()}") from None
 
@@ -151,6 +157,9 @@ class Examination:
         """What the check asks for, measured now if it was not before."""
         measured, model = self.measured, self.subject.model
         of_pass = plan.statistics() & set(check.needs)
+        for need in sorted(of_pass & set(registry.plugins().names("statistic"))):
+            for place in self.subject.layers if layer is None else [layer.name]:
+                measured.units(model.outline.layer(place), need)  # or why it could not be measured
         tables: dict[str, Table] = {need: measured.table(need) for need in check.needs if measured.has_table(need)}
         looked_at = map(model.outline.layer, measured.needs.layers) if layer is None and of_pass else ()
         return Evidence(
@@ -169,6 +178,8 @@ class Examination:
         """An analysis that was done has passed."""
         layer = self.subject.model.outline.layer(str(item.layer))
         section = self.subject.layers[layer.name].analyses[item.task]
+        if (broken := plan.broken(self.subject, item.task, section)) is not None:
+            raise broken
         if item.task in registry.names("study"):
             return Verdict(item, "passed", _summed(self.measured.claims()))
         if item.task in registry.names("overview"):
@@ -196,16 +207,20 @@ class Examination:
         codes, images = self.measured.codes_of(layer), self.measured.data.images
         task = Task(model, layer, (), section, {}, self.config.audit.seed, self.listener, images, codes=codes)
         options = {"overview": item.task, "options": repr(section.tsne), "seed": task.seed, "labels": model.labels}
+        of_plugin = registry.is_of_plugin("overview", item.task)
+        if of_plugin:
+            options |= {"options": repr(section), "plugin": registry.digest("overview", item.task)}
         made_by = key(layer=layer.name, **options, **self.measured.made_by)
         overview, found = plan.overview(item.task), self.work.get(made_by)
         if found is None:
-            found = list(overview.run(task))
+            made = overview.run(task)
+            found = [*(returned.overview(made, item.task, task) if of_plugin else made)]
             self.work.put(made_by, found)
         pictures, *tables = found
         assert isinstance(pictures, Pictures)
         self.pictures[layer.name, item.task] = pictures
         self.tables += [made for made in tables if isinstance(made, Table)]
-        return Verdict(item, "passed", overview.said(found))
+        return Verdict(item, "passed", str(overview.said(found)))
 
     def _pictured(self, name: str, layer: Layer, section: LayerSection, units: tuple[int, ...]) -> Pictures:
         """From earlier work where nothing changed, else made now, and with it the table of the same name, if any."""
@@ -215,12 +230,13 @@ class Examination:
         shown = analysis.needs_data or (
             self.config.data is not None and plan.needs_pictures(self.subject, name, section)
         )
+        presets = self.config.presets
         task = Task(
             model=self.subject.model,
             layer=layer,
             units=units,
             section=section,
-            presets={preset: self.config.presets[preset] for preset in section.presets},
+            presets={preset: presets[preset] for preset in section.presets if preset in presets},
             seed=self.config.audit.seed,
             listener=self.listener,
             folder=self.config.file.parent,
@@ -231,7 +247,8 @@ class Examination:
         made_by = self._made_by(name, task)
         found = self.work.get(made_by)
         if found is None:
-            found = [analysis.run(task)]
+            made = analysis.run(task)
+            found = [returned.pictures(made, name, task) if registry.is_of_plugin("analysis", name) else made]
             self.work.put(made_by, found)
         (pictures,) = found
         assert isinstance(pictures, Pictures)
@@ -242,6 +259,8 @@ class Examination:
         common |= {"origin": task.section.origin, "view": task.section.view, "occlusion": repr(task.section.occlusion)}
         if name in {"correspondence", "inversion"}:
             common |= {"options": repr(getattr(task.section, name))}
+        if registry.is_of_plugin("analysis", name):
+            common |= {"plugin": registry.digest("analysis", name), "section": repr(task.section)}
         pictures = {} if task.images is None else self.measured.made_by
         if plan.analysis(name).needs_data:
             return key(**common, **pictures, seed=task.seed, labels=task.model.labels)

@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 
 import audit
-from audit import events
+from audit import events, registry
 from audit.analyses.inversion import inversions
 from audit.analyses.pck import correspondences
 from audit.analyses.summaries import invariances, summaries
 from audit.checks.evidence import Columns
 from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
-from audit.errors import Unavailable, nearest
+from audit.errors import AuditError, Unavailable, nearest
 from audit.examination import Examination
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
@@ -28,12 +28,13 @@ from audit.store import publish_latest, put_codes, write
 
 @dataclass(frozen=True)
 class Published:
-    """Where the report of a model was written; `no_pdf` says why there is no PDF."""
+    """Where the report of a model was written; `no_pdf` says why there is no PDF, `failures` what renderers failed."""
 
     report: Report
     folder: Path
     latest: Path
     no_pdf: str | None
+    failures: tuple[str, ...] = ()
 
 
 class Session:
@@ -55,7 +56,11 @@ class Session:
         self.listener = listener or events.Silence()
         self.reports: dict[str, Report] = {}
         data = Data(prepared.config, self.listener)
-        self._examinations = {
+        with registry.using(prepared.config.plugins):
+            self._examinations = self._of_models(prepared, items, data)
+
+    def _of_models(self, prepared: Prepared, items: Sequence[Item], data: Data) -> dict[str, Examination]:
+        return {
             name: Examination(
                 prepared.config,
                 subject,
@@ -74,7 +79,8 @@ class Session:
 
     def evaluate(self, item: Item) -> Verdict:
         """The verdict on an item. Whatever goes wrong with it is its verdict and touches no other item."""
-        return self._examinations[item.model].verdict(item)
+        with registry.using(self.config.plugins):
+            return self._examinations[item.model].verdict(item)
 
     def skip(self, item: Item, reason: str) -> None:
         """Somebody decided that the item is not to be evaluated; a verdict that it already has stays."""
@@ -99,21 +105,24 @@ class Session:
                 f'{model} measures no layer "{layer}"; [[layers]] chooses what is measured'
                 f"{nearest(layer, list(measured.needs.layers))}"
             )
-        return measured.columns(measured.model.outline.layer(layer))
+        with registry.using(self.config.plugins):
+            return measured.columns(measured.model.outline.layer(layer))
 
     def numbers(self, model: str) -> Mapping[str, float]:
         """The numbers of the whole model; those of its answers too, where an item needs them."""
         measured = self._examinations[model].measured
-        if "predictions" in measured.needs.model:
-            measured.table("predictions")
-        return measured.numbers.values
+        with registry.using(self.config.plugins):
+            if "predictions" in measured.needs.model:
+                measured.table("predictions")
+            return measured.numbers.values
 
     def publish(self, model: str) -> Published:
         """Writes the report of a model, with its pages; StoreError where it cannot be written.
 
-        It becomes the latest once report.html is there: a PDF that cannot be made does not hide it.
+        It becomes the latest once report.html is there: a PDF that cannot be made does not hide it, nor a renderer of
+        a plugin that fails, which comes last.
         """
-        with events.work(self.listener, f"{model}: report", 3) as advance:
+        with registry.using(self.config.plugins), events.work(self.listener, f"{model}: report", 3) as advance:
             report = self.reports[model] = self._report(self._examinations[model])
             folder = _fresh(self.folder / report.model, self.started)
             write(report, folder)
@@ -123,7 +132,9 @@ class Session:
             latest = folder.parent / "latest"
             publish_latest(folder, latest)
             advance(1)
-            return Published(report, folder, latest, _no_pdf(folder))
+            no_pdf = _no_pdf(folder)
+            failures = (_failure(name, report, folder) for name in self.config.audit.renderers)
+            return Published(report, folder, latest, no_pdf, tuple(failure for failure in failures if failure))
 
     def _report(self, examination: Examination) -> Report:
         """What is known now; a pass that failed leaves the measurements out."""
@@ -192,6 +203,18 @@ def _summed(outline: Outline, pictures: Sequence[Pictures]) -> list[Table]:
         *invariances(pictures),
         *inversions(outline, pictures),
     ]
+
+
+def _failure(renderer: str, report: Report, folder: Path) -> str | None:
+    """Lets a renderer of a plugin write its files; a line on why it could not."""
+    try:
+        registry.load("renderer", renderer)(report, folder)
+    except AuditError as error:
+        return f"renderer {renderer}: {' '.join(str(error).split())}"
+    except (Exception, SystemExit) as error:
+        words = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+        return f"renderer {renderer}: {registry.plugins().blame(error) or words}"
+    return None
 
 
 def _no_pdf(folder: Path) -> str | None:

@@ -182,7 +182,7 @@ def environment(pdf: bool = False) -> dict[str, str]:
         lacking = Path(tempfile.gettempdir()) / f"audits-lacking-{os.getpid()}"
         lacking.mkdir(exist_ok=True)
         (lacking / "weasyprint.py").write_text('raise OSError("there is no Pango here")\n')
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(lacking), os.environ.get("PYTHONPATH")]))
+        variables["PYTHONPATH"] = os.pathsep.join([str(lacking), *filter(None, [os.environ.get("PYTHONPATH")])])
     return variables
 
 

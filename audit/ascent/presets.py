@@ -1,5 +1,6 @@
 """Presets: how an image is optimized, as values; those of Yosinski et al. 2015, two baselines, those of audit.toml."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -55,7 +56,12 @@ def _component(kind: str, example: str) -> Any:
             found: type[BaseModel] = registry.load(kind, str(value[kind]))
         except LookupError as error:
             raise _mistake(kind, kind, str(error.args[0]), value[kind]) from None
-        return found.model_validate(value, context=info.context)
+        try:
+            return found.model_validate(value, context=info.context)
+        except ValidationError:
+            raise
+        except Exception as error:
+            raise registry.plugins().blame(error) or error from None
 
     return component
 
@@ -182,8 +188,14 @@ class Preset(BaseModel):
         return self
 
     def contents(self) -> str:
-        """A digest of the files that a parametrization is made of; empty if it has none."""
-        return "" if self.parametrization is None else self.parametrization.contents()
+        """A digest of the files that a parametrization names, and of the plugins in use; empty without any."""
+        own = "" if self.parametrization is None else self.parametrization.contents()
+        return own + "".join(registry.digest(kind, str(getattr(one, kind))) for kind, one in self._components())
+
+    def _components(self) -> Iterator[tuple[str, BaseModel]]:
+        yield from (("regularizer", one) for one in self.regularizers)
+        yield from (("transform", one) for one in self.transforms)
+        yield from () if self.parametrization is None else [("parametrization", self.parametrization)]
 
 
 # Table 1 and the step counts and rates that the toolbox's own documentation gives for its rows; in the paper's montage

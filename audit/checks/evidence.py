@@ -83,7 +83,7 @@ class Check(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     looks_at: ClassVar[Place]
-    needs: ClassVar[tuple[Need, ...]]
+    needs: ClassVar[tuple[str, ...]]  # each a `Need`, or a statistic that a plugin brings
     measured_in: ClassVar[str | None] = None  # the unit of its number, where that is known before it judges
     by_default: ClassVar[bool] = True  # whether an audit.toml without [[checks]] asks for it
 

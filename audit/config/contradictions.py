@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from audit import registry
 from audit.config.changes import SUFFIX
 from audit.config.mistakes import Mistake, setting, title
 from audit.config.positions import Place
@@ -52,6 +53,8 @@ def contradictions(tables: Tables, presets: Collection[str]) -> Iterator[Mistake
     yield from _unknown_models(tables)
     yield from _unknown_presets(tables, presets)
     yield from _unknown_second(tables)
+    yield from _unknown_renderers(tables)
+    yield from _contested(tables)
 
 
 def _nothing_to_do(tables: Tables) -> Iterator[Mistake]:
@@ -130,6 +133,32 @@ def _unknown_second(tables: Tables) -> Iterator[Mistake]:
         name = table.get("recognised_by")
         if models and isinstance(name, str) and name not in models:
             yield Mistake(("layers", index, "recognised_by"), f'no model "{name}"{nearest(name, models)}')
+
+
+def _unknown_renderers(tables: Tables) -> Iterator[Mistake]:
+    audit = tables.get("audit")
+    for place, name in _texts(("audit", "renderers"), audit.get("renderers") if isinstance(audit, dict) else None):
+        known = registry.names("renderer")
+        if len(place) > 2 and name not in known and not registry.plugins().excuse("renderer", name):
+            none = "; no plugin brings any" if not known else nearest(name, known)
+            yield Mistake(place, f'no renderer "{name}"{none}')
+
+
+def _contested(tables: Tables) -> Iterator[Mistake]:
+    """Names that more than one component has: which of them is meant is not for us to guess."""
+    audit = tables.get("audit")
+    named: list[tuple[str, Place, Any]] = [
+        ("renderer", ("audit", "renderers"), audit.get("renderers") if isinstance(audit, dict) else None)
+    ]
+    named += [
+        (kind, (section, index, key), table.get(key))
+        for kind, section, key in (("check", "checks", "check"), ("analysis", "layers", "analyses"))
+        for index, table in enumerate(tables_of(tables, section))
+    ]
+    for kind, place, value in named:
+        for where, name in _texts(place, value):
+            if contested := registry.plugins().contested(kind, name):
+                yield Mistake(where, contested)
 
 
 def _texts(place: Place, value: Any) -> Iterator[tuple[Place, str]]:

@@ -27,7 +27,7 @@ def schema() -> JsonSchema:
     must exist elsewhere in the file, one number per channel) only `read` checks.
     """
     definitions: JsonSchema = {}
-    checks = (*registry.names("check"), DEFAULTS)
+    checks = (*registry.built_in("check"), DEFAULTS)
     properties = {
         "audit": _moved(of(AuditSection), "audit", definitions),
         "models": _array(_moved(of(ModelSection), "model", definitions), least=1),
@@ -84,26 +84,32 @@ def check(name: str) -> JsonSchema:
 
 
 def preset() -> JsonSchema:
-    """A `[presets.NAME]` table, with every registered regularizer."""
+    """A `[presets.NAME]` table, with every registered regularizer, and the components of plugins that are in use."""
     node = of(import_module("audit.ascent.presets").Preset)
     definitions: JsonSchema = node.setdefault("$defs", {})
-    branches = [
-        _moved(_regularizer(name), f"regularizer.{name}", definitions) for name in registry.names("regularizer")
-    ]
+    in_use = registry.plugins().loaded
+    regularizers = (*registry.built_in("regularizer"), *in_use("regularizer"))
+    branches = [_moved(_named("regularizer", name), f"regularizer.{name}", definitions) for name in regularizers]
     described = {key: text for key, text in node["properties"]["regularizers"].items() if key == "description"}
     node["properties"]["regularizers"] = {**described, "type": "array", "items": {"oneOf": branches}, "default": []}
+    for kind, holder in (
+        ("transform", node["properties"]["transforms"]["items"]),
+        ("parametrization", node["properties"]["parametrization"]),
+    ):
+        holder["anyOf"] += [_moved(_named(kind, name), f"{kind}.{name}", definitions) for name in in_use(kind)]
     return {**node, "$defs": _reachable(node, definitions)}
 
 
-def _regularizer(name: str) -> JsonSchema:
-    node = of(registry.load("regularizer", name))
-    properties = {"regularizer": {"const": name, "description": "Which regularizer."}}
-    others = {key: child for key, child in node.get("properties", {}).items() if key != "regularizer"}
-    required = [key for key in node.get("required", []) if key != "regularizer"]
+def _named(kind: str, name: str) -> JsonSchema:
+    """A component of a preset, told from the others by its name."""
+    node = of(registry.load(kind, name))
+    properties = {kind: {"const": name, "description": f"Which {kind}."}}
+    others = {key: child for key, child in node.get("properties", {}).items() if key != kind}
+    required = [key for key in node.get("required", []) if key != kind]
     return {
         **node,
         "properties": properties | others,
-        "required": ["regularizer", *required],
+        "required": [kind, *required],
         "additionalProperties": False,
     }
 

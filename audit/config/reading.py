@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -32,7 +32,8 @@ from audit.config.sections import (
     Section,
 )
 from audit.config.values import meant, within
-from audit.errors import ConfigError, Problem, nearest
+from audit.errors import ConfigError, PluginError, Problem, nearest
+from audit.registry.plugins import NONE, Plugins
 
 OF_WEIGHTS = frozenset({"parameters", "normalisations"})
 """What a check may need where there are no pictures."""
@@ -61,10 +62,28 @@ class ChosenCheck:
 
 
 @dataclass(frozen=True)
+class BrokenCheck:
+    """Stands for the check of a plugin that cannot be had, so that its items end with the reason, and no others."""
+
+    reason: PluginError
+    looks_at: str = "model"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def problems(self, folder: Path) -> Iterator[tuple[str, str]]:
+        """None that could be known."""
+        yield from ()
+
+    def judge(self, evidence: object) -> NoReturn:
+        """PluginError: why there is no judgement."""
+        raise self.reason
+
+
+@dataclass(frozen=True)
 class Config:
     """An audit.toml: its sections in the order of the file, and where each of them stands.
 
-    `presets` holds the built-in presets and those of the file. `digest` is the SHA-256 of the contents with the
+    `presets` holds the built-in presets and those of the file; `broken_presets` says why a broken plugin leaves some
+    unmade. `plugins` is what it has beside the built-in components. `digest` is the SHA-256 of the contents with the
     environment filled in; comments, layout and the order of keys do not change it. `data` is None without `[data]`.
     """
 
@@ -78,6 +97,8 @@ class Config:
     digest: str
     positions: Positions = field(repr=False, compare=False)
     places: tuple[tuple[Section, Place], ...] = field(repr=False, compare=False)
+    plugins: Plugins = field(default=NONE, repr=False, compare=False)
+    broken_presets: Mapping[str, PluginError] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def baseline(self) -> Path:
@@ -151,6 +172,13 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
         raise ConfigError([Problem(str(path), line, column, f"is not TOML: {message}")]) from None
 
 
+PLUGINS: Place = ("audit", "plugins")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 class _Reading:
     """One pass over the tables: what is right is built, what is wrong is noted at its place."""
 
@@ -159,9 +187,27 @@ class _Reading:
         self.mistakes = mistakes
         self.folder = folder
         self.unfilled = [mistake.place for mistake in mistakes]  # their values are not what was meant: no more of them
+        self.broken_presets: dict[str, PluginError] = {}
 
     def parts(self) -> dict[str, Any]:
-        """The parts of a Config that come from the tables."""
+        """The parts of a Config that come from the tables, with the names that its plugins bring."""
+        plugins = self._plugins()
+        with registry.using(plugins):
+            parts = self._parts()
+        if not plugins.excused:
+            self._note(Mistake((*PLUGINS, index), f"{error}") for index, error in plugins.broken.items())
+        return {**parts, "plugins": plugins, "broken_presets": self.broken_presets}
+
+    def _plugins(self) -> Plugins:
+        audit = self.tables.get("audit")
+        listed = audit.get("plugins") if isinstance(audit, dict) else None
+        entries = enumerate(listed if isinstance(listed, list) else [])
+        filled = [(index, name) for index, name in entries if not within((*PLUGINS, index), self.unfilled)]
+        plugins, mistakes = registry.gathered([entry for entry in filled if _is_text(entry[1])], self.folder)
+        self._note(Mistake((*PLUGINS, mistake.index), mistake.message) for mistake in mistakes)
+        return plugins
+
+    def _parts(self) -> dict[str, Any]:
         self._note(misplaced(self.tables))
         presets = self._presets()
         built = {kind: self._sections(kind) for kind in (*TABLES, *ARRAYS)}
@@ -234,7 +280,7 @@ class _Reading:
             return
         section = next((table for table in tables if table.get("check") == DEFAULTS), {})
         where: dict[str, Any] = {key: section[key] for key in ("models", "layers") if key in section}
-        for name in registry.names("check"):
+        for name in registry.built_in("check"):  # what a plugin brings is asked for by name
             check = registry.load("check", name)
             possible = "data" in self.tables or set(check.needs) <= OF_WEIGHTS
             if check.by_default and possible and name not in named:
@@ -247,24 +293,40 @@ class _Reading:
             return CheckSection(check=name)
 
     def _check(self, place: Place, table: dict[str, Any]) -> Any:
-        """The check that a `[[checks]]` table names, built from the keys that are not the section's own."""
+        """The check that a `[[checks]]` table names; one that a broken plugin leaves unmade is a `BrokenCheck`."""
         name = table.get("check")
-        if name not in (*registry.names("check"), DEFAULTS):
-            if isinstance(name, str):
-                self._note([Mistake((*place, "check"), f'no check "{name}"{nearest(name, registry.names("check"))}')])
+        if not isinstance(name, str):
             return None
+        try:
+            check = None if name == DEFAULTS else registry.load("check", name)
+        except LookupError as error:
+            self._note([Mistake((*place, "check"), error.args[0])])
+            return None
+        except PluginError as error:
+            return BrokenCheck(error)
+        try:
+            return self._built(check, name, place, table)
+        except Exception as error:
+            return BrokenCheck(_blamed(name, error), getattr(check, "looks_at", "model"))
+
+    def _built(self, check: Any, name: str, place: Place, table: dict[str, Any]) -> Any:
+        """The check with its options, the keys that are not the section's own; None for the default checks."""
+        if check is not None and registry.is_of_plugin("check", name):
+            _refuse_unfit(name, check)
         schema = json_schema.check(name)
         known = keys(nodes(schema, table, ()))
         where = f'{title(place)} with check = "{name}"'
         self._note(unknown_key((*place, key), known, where) for key in table if key not in known)
-        if name == DEFAULTS:
+        if check is None:
             return None
         options = {key: table[key] for key in table if key in known and key not in CheckSection.model_fields}
         if table.get("only") == "change" and json_schema.AT_LEAST in known:
             options = {json_schema.AT_LEAST: 0.0, **options}  # nobody has to give a limit that is not asked
-        check = self._validated(registry.load("check", name), options, place, schema)
-        self._note(self._unfit(check, table.get("change"), (*place, "change")))
-        return check
+        made = self._validated(check, options, place, schema)
+        if made is not None and registry.is_of_plugin("check", name):
+            list(made.problems(self.folder))  # a plugin's may fail, and its item says so
+        self._note(self._unfit(made, table.get("change"), (*place, "change")))
+        return made
 
     def _unfit(self, check: Any, text: Any, place: Place) -> Iterator[Mistake]:
         """That a change is in a unit in which the check does not measure."""
@@ -294,9 +356,38 @@ class _Reading:
         except ValidationError as error:
             self._note(translate(error, table, place, json_schema.preset()))
             return None
+        except PluginError as error:
+            self.broken_presets[name] = error
+            return None
         except (LookupError, ValueError) as error:
             self._note([Mistake(place, f"{title(place)}: {error.args[0]}")])
             return None
         if preset is None:
             self._note([Mistake(place, f"{setting(place, table)}: needs a table")])
         return preset if self._right(place) else None
+
+
+def _refuse_unfit(name: str, check: Any) -> None:
+    """PluginError for a check whose options nobody could write, or whose needs nobody measures."""
+    hidden = sorted(set(check.model_fields) & set(CheckSection.model_fields))
+    if hidden:
+        raise PluginError(f'the check "{name}" has the option "{hidden[0]}", a key of every [[checks]]; rename it')
+    for need in check.needs:
+        try:
+            if need not in registry.TABLES:
+                registry.load("statistic", need)
+        except LookupError:
+            known = [*registry.TABLES, *registry.names("statistic")]
+            raise PluginError(
+                f'the check "{name}" needs "{need}", which nobody measures{nearest(need, known)}'
+            ) from None
+
+
+def _blamed(name: str, error: Exception) -> PluginError:
+    """What a plugin's check made of its options; what is the program's own is raised again."""
+    if not registry.is_of_plugin("check", name):
+        raise error
+    if isinstance(error, PluginError):
+        return error
+    words = f'the check "{name}" cannot be made of its options: {type(error).__name__}: {error}'
+    return registry.plugins().blame(error) or PluginError(words)

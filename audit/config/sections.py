@@ -42,7 +42,7 @@ def analyses() -> list[str]:
 
 
 def _known_analysis(name: str) -> str:
-    if name not in analyses():
+    if name not in analyses() and not registry.plugins().excuse("analysis", name):
         raise ValueError(f"there is no such analysis{nearest(name, analyses())}")
     return name
 
@@ -71,8 +71,13 @@ class AuditSection(Section):
         "baseline.json", description="What checks with `change` are held against, relative to this file."
     )
     waivers: Text | None = Field(
-        None,
-        description="File of waivers, relative to this file; waivers.toml where it is there.",
+        None, description="File of waivers, relative to this file; waivers.toml where it is there."
+    )
+    plugins: tuple[Text, ...] = Field(
+        (), description="Python files, relative to this file, and modules that bring checks, analyses and more."
+    )
+    renderers: tuple[Text, ...] = Field(
+        (), description="What writes files of its own into the folder of a report, by name; plugins bring them."
     )
 
 

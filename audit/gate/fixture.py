@@ -9,7 +9,6 @@ import numpy as np
 
 from audit.errors import AuditError, nearest
 from audit.gate.validation import prepared_audit
-from audit.plan import pictures
 from audit.records import Item, Verdict
 from audit.session import Session
 
@@ -79,7 +78,7 @@ class Audit:
     def models(self) -> Mapping[str, ModelAudit]:
         """By name; the models are loaded now, and pictures shown when a number is asked for."""
         prepared = prepared_audit(self.file)
-        items = [item for item in prepared.items(self.file.name) if not pictures(item.task)]
+        items = [item for item in prepared.items(self.file.name) if not prepared.makes_pictures(item.task)]
         session = Session(prepared, items)
         return {
             name: ModelAudit(name, session, [item for item in items if item.model == name]) for name in session.models

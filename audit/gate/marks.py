@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from audit import registry
-from audit.plan import Prepared, pictures
+from audit.plan import Prepared
 from audit.records import Item
 
 KINDS = ("check", "statistic", "study", "analysis", "overview")
@@ -21,7 +21,7 @@ def marks(item: Item, prepared: Prepared) -> Iterator[str]:
     yield f"model_{_word(item.model)}"
     if item.layer is not None:
         yield f"layer_{_word(item.layer)}"
-    if pictures(item.task):
+    if prepared.makes_pictures(item.task):
         yield "slow"
 
 

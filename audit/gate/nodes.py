@@ -13,7 +13,7 @@ from audit.gate.marks import announce, marks
 from audit.gate.plugin import PREPARED
 from audit.gate.progress import listener
 from audit.gate.text import in_a_line, printable
-from audit.plan import Prepared, pictures, prepare
+from audit.plan import Prepared, prepare
 from audit.records import Item, Report, Verdict
 from audit.session import Session
 from audit.words import unit_of
@@ -206,7 +206,12 @@ def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     groups = {
         key: number for number, key in enumerate(dict.fromkeys((item.item.file, item.item.model) for item in audits))
     }
-    audits.sort(key=lambda item: (groups[item.item.file, item.item.model], pictures(item.item.task)))
+    audits.sort(
+        key=lambda item: (
+            groups[item.item.file, item.item.model],
+            item.audit_file.prepared.makes_pictures(item.item.task),
+        )
+    )
     for place, item in zip(places, audits, strict=True):
         items[place] = item
     return items

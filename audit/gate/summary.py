@@ -45,7 +45,8 @@ def _published(session: pytest.Session, file: AuditFile) -> Iterator[str]:
             yield f"{model}: no report, because the program itself failed:\n{traceback.format_exc()}"
         else:
             yield from _lines(published)
-            if not _may_be_good(session, {verdict.outcome for verdict in published.report.verdicts}):
+            outcomes = {verdict.outcome for verdict in published.report.verdicts}
+            if published.failures or not _may_be_good(session, outcomes):
                 _fail(session)
 
 
@@ -71,6 +72,7 @@ def _lines(published: Published) -> Iterator[str]:
     yield f"  report {published.latest / 'report.html'}"
     if published.no_pdf is not None:
         yield f"  no PDF: {published.no_pdf}"
+    yield from (f"  {failure}" for failure in published.failures)
 
 
 def _counts(report: Report) -> str:

@@ -14,7 +14,7 @@ from audit.analyses.natural import natural_slope
 from audit.checks.evidence import Columns, Need
 from audit.claims import supplement
 from audit.config import Config
-from audit.errors import Unavailable
+from audit.errors import PluginError, Unavailable
 from audit.measurement.data import Data
 from audit.measurement.once import Once
 from audit.measurement.one_pass import OnePass
@@ -277,6 +277,8 @@ class Measurement:
         columns: dict[str, Float[np.ndarray, " unit"]] = {}
         for record in self.one_pass.of_layer(name):
             if isinstance(record, Scalars):
+                if twice := sorted(columns.keys() & record.columns.keys()):
+                    raise PluginError(f'two statistics of {name} have the column "{twice[0]}"; rename that of a plugin')
                 columns |= record.columns
             elif isinstance(record, Histogram):
                 columns |= quantile_columns(record).columns

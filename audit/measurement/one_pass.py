@@ -8,10 +8,11 @@ from audit.config import Config, DataSection
 from audit.data.attributes import Attributes
 from audit.data.damage import Damages
 from audit.data.images import label_index
-from audit.errors import Unavailable, without_labels
+from audit.errors import AuditError, without_labels
 from audit.events import Listener
 from audit.measurement.code import code_digest
 from audit.measurement.data import Data
+from audit.measurement.guarded import guarded
 from audit.measurement.once import Once
 from audit.model.load import Model
 from audit.plan import Needs
@@ -21,7 +22,7 @@ from audit.stream.predictions import Predictions
 from audit.stream.reducer import Reducer
 from audit.stream.statistics import Asked
 from audit.stream.strongest import KEPT
-from audit.stream.sweep import sweep
+from audit.stream.sweep import Lacking, sweep
 
 Place = tuple[str, str]
 """A layer and the statistic that is measured there, or the output and PREDICTIONS."""
@@ -43,7 +44,7 @@ class OnePass:
         self.config, self.model, self.needs, self.data = config, model, needs, data
         self.work, self.listener = work, listener
         self.records = Once(self._records)
-        self._lacking: dict[Place, Unavailable] = {}  # why a statistic has nothing to say
+        self._lacking: dict[Place, Lacking] = {}  # why a statistic has nothing to say
         self.labels = Once(self._labels)
 
     @property
@@ -139,6 +140,9 @@ class OnePass:
             more |= {"concepts": self.data.concepts_digest, "seed": self.config.audit.seed}
         if statistic == ROTATION:
             more["seed"] = self.config.audit.seed
+        if registry.is_of_plugin("statistic", statistic):
+            more = {"kept": self._kept, "labels": self.model.labels, "seed": self.config.audit.seed}
+            more["plugin"] = registry.digest("statistic", statistic)
         return key(layer=layer, statistic=statistic, **more, **self.made_by)
 
     @property
@@ -161,8 +165,8 @@ class OnePass:
         made: dict[Place, list[Made]] = {}
         for place, reducers in chosen.items():
             those = [next(records[place[0]]) for _ in reducers]
-            made[place] = [record for record in those if not isinstance(record, Unavailable)]
-            self._lacking.update((place, record) for record in those if isinstance(record, Unavailable))
+            made[place] = [record for record in those if not isinstance(record, Lacking)]
+            self._lacking.update((place, record) for record in those if isinstance(record, Lacking))
         of_pictures: dict[Place, list[Made]] = {DAMAGED: [damages.table()]}
         return made | of_pictures | ({ATTRIBUTES: [attributes.table()]} if attributes else {})
 
@@ -172,13 +176,16 @@ class OnePass:
         return self.config.data
 
     def _reducers(self, place: Place) -> list[Reducer]:
-        _, statistic = place
+        layer, statistic = place
         if statistic == PREDICTIONS:
             return [Predictions(self.labels())]
-        known = self.labels() if statistic in LABELLED else {}
+        of_plugin = registry.is_of_plugin("statistic", statistic)
+        known = self.labels() if statistic in LABELLED else self._labels_if_any() if of_plugin else {}
         classes, images = self.model.outline.layers[-1].units, len(self.data.images)
         told = self.data.concepts.groupings if statistic == DETECTORS else ()
         asked = Asked(known, classes, self._kept, self._file(place), images, told, self.config.audit.seed)
+        if of_plugin:
+            return guarded(statistic, asked, self.model.outline.layer(layer).units)
         made: list[Reducer] = registry.load("statistic", statistic)(asked)
         return made
 
@@ -193,6 +200,12 @@ class OnePass:
         except Exception:  # raised again where it belongs
             return False
         return True
+
+    def _labels_if_any(self) -> Mapping[int, int]:
+        try:
+            return self.labels()
+        except AuditError:  # said by what needs them
+            return {}
 
     def _labels(self) -> Mapping[int, int]:
         """Image index -> output index, where the label is known."""

@@ -1,18 +1,15 @@
 """The name of a factory in audit.toml -> what it makes. This runs code of the user's own, and only what is named."""
 
-import hashlib
 import importlib
-import importlib.util
 import inspect
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from audit.errors import SectionError, nearest
+from audit.importing import importable, module_of
 
 
 def made(factory: str, arguments: Mapping[str, Any], folder: Path) -> object:
@@ -28,7 +25,7 @@ def made(factory: str, arguments: Mapping[str, Any], folder: Path) -> object:
         )
     if not where.endswith(".py"):
         return _called(factory, _attribute(_module(where), where, name), arguments)
-    with _importable(folder / where):
+    with importable(folder / where):
         return _called(factory, _attribute(_file(folder / where), where, name), arguments)
 
 
@@ -84,38 +81,7 @@ def _module(name: str) -> ModuleType:
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise SectionError("factory", f'no file "{path.name}"{neighbours(path, ".py")}')
-    name = f"audit_factory_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look their module up
     try:
-        spec.loader.exec_module(module)
+        return module_of(path)
     except Exception as error:
         raise SectionError("factory", failed(f"import {path.name}", error)) from error
-    return module
-
-
-@contextmanager
-def _importable(path: Path) -> Iterator[None]:
-    """Inside, the file can import its neighbours; after it they are forgotten, for two models may have "blocks"."""
-    folder = str(path.parent.resolve())
-    before = set(sys.modules)
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-        new = set(sys.modules) - before
-        for name in [name for name in new if _lies_in(sys.modules.get(name.partition(".")[0]), folder)]:
-            del sys.modules[name]
-        importlib.invalidate_caches()
-
-
-def _lies_in(package: ModuleType | None, folder: str) -> bool:
-    file = getattr(package, "__file__", None)
-    if file is None or getattr(package, "__name__", "").startswith("audit_factory_"):
-        return False
-    place = Path(file).resolve()
-    return str(place.parent if place.name != "__init__.py" else place.parent.parent) == folder

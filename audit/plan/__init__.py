@@ -1,7 +1,7 @@
 """Config and models -> what can be selected; selected items -> what has to be measured for them, each once."""
 
 from audit.plan.layers import chosen_units
-from audit.plan.needs import OF_LAYERS, Needs, analysis, flaggers, needs, needs_pictures, overview, statistics
+from audit.plan.needs import OF_LAYERS, Needs, analysis, broken, flaggers, needs, needs_pictures, overview, statistics
 from audit.plan.preparation import device, prepare
 from audit.plan.subject import Chosen, Prepared, Subject, Watched, pictures
 
@@ -13,6 +13,7 @@ __all__ = [
     "Subject",
     "Watched",
     "analysis",
+    "broken",
     "chosen_units",
     "device",
     "flaggers",

@@ -23,7 +23,7 @@ def subject(config: Config, model: Model, layers: Mapping[str, Chosen]) -> Subje
         for layer in _looked_at(chosen, model, layers):
             of_layer.setdefault(layer.name, {})[chosen.name] = chosen.check
     implied = frozenset(chosen.name for chosen in config.checks if chosen.implied)
-    return Subject(model, layers, of_layer, of_model, implied, config.presets, _changes(config))
+    return Subject(model, layers, of_layer, of_model, implied, config.presets, _changes(config), config.broken_presets)
 
 
 def _changes(config: Config) -> dict[str, Watched]:

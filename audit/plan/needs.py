@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 from audit import registry
 from audit.analyses.task import Analysis, Overview
-from audit.checks.evidence import Check, Need
+from audit.checks.evidence import Check
 from audit.config import LayerSection
+from audit.errors import PluginError
 from audit.plan.subject import Subject
 from audit.records import Item, Layer
 
 OF_LAYERS = frozenset({"directions", "inversion"})
 """Analyses that picture a layer as a whole, whatever `units` says."""
+
+WITH_PRESETS = frozenset({"optimized", "directions"})
+"""Analyses that optimize images as `presets` say."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,14 @@ class Needs:
     """
 
     layers: Mapping[str, frozenset[str]]
-    model: frozenset[Need]
+    model: frozenset[str]
     chosen: tuple[str, ...] = ()
 
 
 def needs(subject: Subject, items: Sequence[Item]) -> Needs:
     """What the pass and the trials have to give for the items."""
     layers: dict[str, set[str]] = {}
-    model: set[Need] = set()
+    model: set[str] = set()
     for item in items:
         check = subject.check(item)
         model |= set(check.needs) - statistics() if check else set()
@@ -66,6 +70,23 @@ def needs_pictures(subject: Subject, task: str, section: LayerSection) -> bool:
     return analysis(task).needs_data or "strongest" in starts
 
 
+def broken(subject: Subject, task: str, section: LayerSection) -> PluginError | None:
+    """Why an analysis cannot be made at all: its plugin is broken, or that of a preset that it uses."""
+    kind = next((kind for kind in registry.OF_ANALYSES if task in registry.names(kind)), "analysis")
+    try:
+        component = registry.load(kind, task)
+        if kind in ("analysis", "overview"):
+            component()
+    except PluginError as error:
+        return error
+    except Exception as error:
+        if (blamed := registry.plugins().blame(error)) is None:
+            raise
+        return blamed
+    presets = section.presets if task in WITH_PRESETS else ()
+    return next((subject.broken_presets[name] for name in presets if name in subject.broken_presets), None)
+
+
 def flaggers(subject: Subject, layer: Layer) -> list[tuple[str | None, str]]:
     """(layer, task) of the checks that may find units of the layer: its own, those of the layer that rectifies it, and
     those of the whole model that look at activations."""
@@ -86,7 +107,7 @@ def _of_check(subject: Subject, item: Item, check: Check | None) -> Iterator[tup
 
 def _of_analysis(subject: Subject, item: Item) -> Iterator[tuple[str, str]]:
     section = _section(subject, item)
-    if section is None or item.layer is None:
+    if section is None or item.layer is None or broken(subject, item.task, section) is not None:
         return
     if item.task in statistics():
         yield item.layer, item.task

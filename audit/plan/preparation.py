@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from audit import registry
 from audit.baseline import Baseline, read_baseline
 from audit.config import Config, DataSection, ModelSection, read_partly
 from audit.data.comma_separated import missing_file
@@ -27,6 +28,11 @@ def prepare(path: Path) -> Prepared:
     No picture is read and no code of [data] is run: it is enough that there is something to read or to run.
     """
     config, problems = read_partly(path)
+    with registry.using(config.plugins):
+        return _prepared(config, problems)
+
+
+def _prepared(config: Config, problems: list[Problem]) -> Prepared:
     chosen = device(config.audit.device)
     if not _is_here(chosen):
         message = f'device = "{config.audit.device}": this machine has no such device; "auto" takes what there is'

@@ -8,6 +8,7 @@ from audit.ascent.presets import Preset
 from audit.baseline import Baseline
 from audit.checks.evidence import Check
 from audit.config import Change, Config, LayerSection
+from audit.errors import PluginError
 from audit.model.load import Model
 from audit.records import Item, Layer
 from audit.waivers import Waivers
@@ -39,7 +40,8 @@ class Subject:
     """A loaded model and what the audit looks at in it; checks by the names of their items.
 
     `implied` are the checks that nobody asked for by name: the default ones. `presets` are those that the sections of
-    layers may name. `changes` are by the names of the items that judge them.
+    layers may name, `broken_presets` why a plugin leaves some unmade. `changes` are by the names of the items that
+    judge them.
     """
 
     model: Model
@@ -49,6 +51,7 @@ class Subject:
     implied: frozenset[str] = frozenset()
     presets: Mapping[str, Preset] = field(default_factory=dict)
     changes: Mapping[str, Watched] = field(default_factory=dict)
+    broken_presets: Mapping[str, PluginError] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -96,6 +99,11 @@ class Prepared:
     def items(self, file: str) -> list[Item]:
         """Every item of every model; `file` begins their ids."""
         return [item for subject in self.subjects.values() for item in subject.items(file)]
+
+    def makes_pictures(self, task: str) -> bool:
+        """Whether the task is an analysis that makes pictures, one of the audit's plugins included."""
+        with registry.using(self.config.plugins):
+            return pictures(task)
 
 
 def pictures(task: str) -> bool:

@@ -14,13 +14,16 @@ from audit.data.attributes import Attributes
 from audit.data.damage import Damages
 from audit.data.images import Images
 from audit.data.preprocess import batches, normalized
-from audit.errors import Unavailable
+from audit.errors import PluginError, Unavailable
 from audit.model.load import Model
 from audit.model.looking import looking
 from audit.model.outline import maps
 from audit.records import Layer
 from audit.stream.reducer import Activations, Record, Reducer
 from audit.words import plural
+
+Lacking = Unavailable | PluginError
+"""Why a reducer has no record."""
 
 AT_ONCE = {"cpu": 5 * 2**20}
 """Activations of the largest layer that are made at once: on a CPU few, so that they are still in the cache when the
@@ -36,7 +39,7 @@ def sweep(
     *,
     damages: Damages | None = None,
     attributes: Attributes | None = None,
-) -> dict[str, list[Record | Unavailable]]:
+) -> dict[str, list[Record | Lacking]]:
     """Shows every picture to the model once and feeds each layer's reducers; the forward stops at the last of them.
 
     Returns the records per layer, in the order of its reducers; the reason where one has nothing to say. Nothing is
@@ -93,8 +96,8 @@ def measuring(
         yield show
 
 
-def _computed(reducer: Reducer, layer: str) -> Record | Unavailable:
+def _computed(reducer: Reducer, layer: str) -> Record | Lacking:
     try:
         return reducer.compute(layer)
-    except Unavailable as reason:
+    except (Unavailable, PluginError) as reason:
         return reason

@@ -1,9 +1,4 @@
-"""Name -> component: an explicit list per kind; components are loaded when they are used."""
-
-from importlib import import_module
-from typing import Any
-
-from audit.errors import nearest
+"""The components that come along: an explicit list per kind, name -> where it is."""
 
 COMPONENTS: dict[str, dict[str, str]] = {
     "check": {
@@ -83,16 +78,3 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "prior": "audit.ascent.parametrizations.prior:Prior",
     },
 }
-
-
-def names(kind: str) -> list[str]:
-    """Every component name of that kind ("check", "analysis", "regularizer", ...)."""
-    return list(COMPONENTS[kind])
-
-
-def load(kind: str, name: str) -> Any:
-    """The component class; LookupError, naming the nearest, if there is none of that name."""
-    if name not in COMPONENTS[kind]:
-        raise LookupError(f'no {kind} "{name}"{nearest(name, names(kind))}')
-    module, attribute = COMPONENTS[kind][name].split(":")
-    return getattr(import_module(module), attribute)
