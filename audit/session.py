@@ -88,7 +88,7 @@ class Session:
         It becomes the latest once report.html is there: a PDF that cannot be made does not hide it.
         """
         with events.work(self.listener, f"{model}: report", 3) as advance:
-            report = self._report(self._examinations[model])
+            report = self.report(model)
             folder = _fresh(self.folder / report.model, self.started)
             write(report, folder)
             put_codes(self._examinations[model].measured.codes, folder)
@@ -99,8 +99,9 @@ class Session:
             advance(1)
             return Published(report, folder, latest, _no_pdf(folder))
 
-    def _report(self, examination: Examination) -> Report:
-        """What is known now; a pass that failed leaves the measurements out."""
+    def report(self, model: str) -> Report:
+        """What is known of a model now; a pass that failed leaves the measurements out."""
+        examination = self._examinations[model]
         subject, measured = examination.subject, examination.measured
         scalars: list[Scalars] = []
         strongest: list[TopK] = []

@@ -1,5 +1,6 @@
 """audit.toml -> its models loaded, their layers chosen, and every mistake that shows before anything is measured."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +23,12 @@ def prepare(path: Path) -> Prepared:
 
     No picture is read and no code of [data] is run: it is enough that there is something to read or to run.
     """
-    config, problems = read_partly(path)
+    return prepared(*read_partly(path))
+
+
+def prepared(config: Config, problems: Sequence[Problem] = ()) -> Prepared:
+    """The same of what was read, where there were such `problems`."""
+    problems = list(problems)
     chosen = device(config.audit.device)
     if not _is_here(chosen):
         message = f'device = "{config.audit.device}": this machine has no such device; "auto" takes what there is'
