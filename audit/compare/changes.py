@@ -176,20 +176,24 @@ class Comparison:
         if self.outcome == "equal":
             return f"Nothing changed: {self.evidence}."
         if self.outcome == "permuted":
-            moved = sum(layer.moved for layer in self.layers)
-            return (
-                f"Permuted, nothing drifted: {plural(moved, 'unit')} of {plural(len(self.layers), 'layer')} changed "
-                f"places, and nothing else did; {self.evidence}."
-            )
+            moved = [layer.moved for layer in self.layers if layer.moved]
+            where = f"{plural(sum(moved), 'unit')} of {plural(len(moved), 'layer')} changed places"
+            return f"Permuted, nothing drifted: {where}, and nothing else changed; {self.evidence}."
         parts = [
             _named(word, self.of(word)) for word in ("re-trained", "resized", "only in A", "only in B", "permuted")
         ]
         parts += [_named("in an order that nothing confirms", [one for one in self.layers if one.unconfirmed])]
-        parts += [f"{self.fates[fate]} units {fate}" for fate in FATES if fate != "same" and self.fates[fate]]
+        parts += [self._where(fate) for fate in FATES if fate not in HARMLESS]
         parts += [f"{plural(len(self.items), 'item')} with another outcome" if self.items else ""]
         parts += [f"another answer to {self.differently} of {self.answered} pictures" if self.differently else ""]
         parts += [f"{plural(len(self.numbers), 'number')} changed" if self.numbers else ""]
         return "; ".join(part for part in parts if part).capitalize() + "."
+
+    def _where(self, fate: Fate) -> str:
+        """`units died: 2 of conv2, 1 of relu2`; those of a layer and of its rectifier are one and the same."""
+        found = [(layer.fates[fate], layer.name) for layer in self.layers if layer.fates[fate]]
+        counted = [f"{count} of {name}" for count, name in sorted(found, key=lambda one: -one[0])]
+        return f"units {fate}: {listed(counted, 6)}" if found else ""
 
     @property
     def evidence(self) -> str:

@@ -12,6 +12,9 @@ ROUNDING = 1e-4
 TIE = 1e-6
 """By how much a unit is preferred that is where it was: among equal ones it is taken."""
 
+NOT_THERE = 0.8
+"""Correlation with its own place that a unit must beat where that place is dead or gone: only with 0.9 it does."""
+
 CONSTANT = 1e-6
 """Spread of a unit's answers, relative to their size, below which it says the same of all pictures."""
 
@@ -19,7 +22,7 @@ Answers = Float[np.ndarray, "unit image"]
 Correlations = Float[np.ndarray, "unit_a unit_b"]
 
 
-def correlations(a: Answers, b: Answers) -> Correlations:
+def correlations(a: Float[np.ndarray, "unit_a image"], b: Float[np.ndarray, "unit_b image"]) -> Correlations:
     """Pearson's, of every unit of A with every one of B; NaN for a unit that is constant or not finite somewhere."""
     return np.asarray(np.clip(_standardised(a) @ _standardised(b).T, -1, 1))
 
@@ -57,9 +60,9 @@ def _only_plain(found: Int[np.ndarray, " unit_a"], correlation: Correlations) ->
     """The same, but units of a cycle, or a chain, of changed places that is not plain stay where they were."""
     group = _cycles(found, max(correlation.shape))[: len(found)]
     there = found >= 0
-    own = np.zeros(len(found))
+    own = np.full(len(found), NOT_THERE)
     square = min(correlation.shape)
-    own[:square] = np.nan_to_num(np.diagonal(correlation))
+    own[:square] = np.nan_to_num(np.diagonal(correlation), nan=NOT_THERE)
     best = np.where(there, np.nan_to_num(correlation[np.arange(len(found)), found]), 0)
     count = np.maximum(np.bincount(group, there), 1)
     plain = _plain(np.bincount(group, best * there) / count, np.bincount(group, own * there) / count)[group]

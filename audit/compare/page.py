@@ -40,7 +40,6 @@ class View:
     title: str
     image: Embedded | None
     alt: str
-    across: int
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _unit(pair: Pair, pictures: Mapping[str, list[Pictures]], embed: Embed) -> U
         name=str(pair).replace("->", "→"),
         fate=pair.fate,
         means=FATES[pair.fate],
-        correlation=number(_known(pair)),
+        correlation="" if _known(pair) is None else f"; correlation {number(_known(pair))}",
         views=tuple((a, b) for a, b in views if a.image is not None or b.image is not None),
     )
 
@@ -149,11 +148,18 @@ def _views(pair: Pair, kind: str, pictures: Mapping[str, list[Pictures]], embed:
         title, _ = KINDS.get(kind, (kind, ""))
         record = next((one for one in pictures[side] if one.kind == kind and unit in one.units), None)
         if record is None or unit is None:
-            yield View(side, title, None, f"{side} has none of {'no unit' if unit is None else f'unit {unit}'}", 1)
+            yield View(side, title, None, _no_picture(side, unit))
             continue
         tiles = _tiles(record, unit)
+        if tiles.min() == tiles.max():
+            yield View(side, title, None, f"nothing to show of unit {unit} in {side}")
+            continue
         alt = f"{title} of unit {unit} in {side}: {plural(len(tiles), 'picture')}"
-        yield View(side, title, embed(tiles, 1), alt, min(3, len(tiles)))
+        yield View(side, title, embed(tiles, 1), alt)
+
+
+def _no_picture(side: str, unit: int | None) -> str:
+    return f"there is no such unit in {side}" if unit is None else f"unit {unit} was not pictured in {side}"
 
 
 def _tiles(record: Pictures, unit: int) -> UInt8[np.ndarray, "tile y x 3"]:

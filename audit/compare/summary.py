@@ -23,8 +23,8 @@ def summary(comparison: Comparison) -> RenderableType:
     """A sentence alone where nothing changed."""
     parts = [_plain(comparison.headline, STYLES[comparison.outcome])]
     tables = [_items(comparison), _numbers(comparison), _layers(comparison)]
-    shown: list[RenderableType] = [*parts, *(table for table in tables if table is not None)]
-    return Group(*shown, *(_plain(line, "dim") for line in _left_out(comparison)))
+    shown: list[RenderableType] = [one for table in tables if table is not None for one in ("", table)]
+    return Group(*parts, *shown, *(_plain(line, "dim") for line in _left_out(comparison)))
 
 
 def _items(comparison: Comparison) -> Table | None:
@@ -68,7 +68,7 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
 
 
 def _table(*names: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(1, 2, 0, 0), collapse_padding=True)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in names:
         table.add_column(name, overflow="fold")
     return table

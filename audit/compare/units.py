@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from audit.compare.changes import Fate, Pair
-from audit.compare.matching import Answers, correlations, matched
+from audit.compare.matching import Answers, Correlations, correlations, matched
 
 ALIKE = 1e-3
 """Relative difference of the numbers of two units that are too rare to be recognised and still taken for the same."""
@@ -36,7 +36,7 @@ def paired(a: Units, b: Units, drifted_below: float = DRIFTED_BELOW) -> tuple[Pa
     """Every unit of A and of B once, by A's order, then those that only B has. Nothing where nothing is known."""
     if a.answers is None or b.answers is None:
         return tuple(_by_weights(a, b))
-    return tuple(_by_answers(a, b, a.answers, b.answers, drifted_below))
+    return tuple(_by_answers(a, b, correlations(a.answers, b.answers), drifted_below))
 
 
 def _by_weights(a: Units, b: Units) -> Iterator[Pair]:
@@ -50,8 +50,7 @@ def _by_weights(a: Units, b: Units) -> Iterator[Pair]:
             yield Pair(one, other, "same" if a.digests[one] == b.digests[other] else "re-trained")
 
 
-def _by_answers(a: Units, b: Units, said: Answers, says: Answers, drifted_below: float) -> Iterator[Pair]:
-    correlation = correlations(said, says)
+def _by_answers(a: Units, b: Units, correlation: Correlations, drifted_below: float) -> Iterator[Pair]:
     for one, other in _all(matched(correlation), a, b):
         if one is None or other is None:
             yield Pair(one, other, "appeared" if one is None else "gone")

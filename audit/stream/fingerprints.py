@@ -57,14 +57,14 @@ def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield place, tensor
 
 
-def _bits(module: nn.Module, place: str, tensor: Tensor) -> Bits:
+def _bits(module: nn.Module, place: str, tensor: Tensor) -> Shaped[np.ndarray, "*axes"]:
     """The numbers as integers of their size: equal bits are equal, those of a NaN too."""
     rows = as_filters(module, tensor) if place == "weight" and tensor.ndim > 1 else tensor
     plain = torch.view_as_real(rows) if rows.is_complex() else rows
     return np.asarray(plain.detach().cpu().contiguous().view(INTEGERS[plain.itemsize]).numpy())
 
 
-def _of_units(bits: Mapping[str, Bits]) -> Iterator[str]:
+def _of_units(bits: Mapping[str, np.ndarray]) -> Iterator[str]:
     """A digest per unit; what has no axes belongs to every unit."""
     lengths = {len(array) for array in bits.values() if array.ndim}
     units = lengths.pop() if len(lengths) == 1 else 1
