@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CHECKED := audit.analyses,audit.ascent,audit.checks,audit.data,audit.demo,audit.model,audit.search,audit.store,audit.stream
+CHECKED := audit.analyses,audit.ascent,audit.checks,audit.compare,audit.data,audit.demo,audit.model,audit.search,audit.store,audit.stream
 
 .PHONY: demo test setup check format clean
 

@@ -13,9 +13,10 @@ import typer
 import audit
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from audit.plan import Prepared
+    from audit.records import Report
 
 app = typer.Typer(
     help="pytest for trained vision checkpoints: what has it learned, and what is wrong with it?",
@@ -249,6 +250,62 @@ def show_baseline(
 
 
 @app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A run's folder (reports/MODEL/latest), or a checkpoint.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another one, that A is compared with.")],
+    *,
+    audit_file: Annotated[
+        Path | None,
+        typer.Option("--audit", metavar="AUDIT.TOML", help="A and B are checkpoints; measure them as this audit does."),
+    ] = None,
+    model: Annotated[str | None, MODEL] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write comparison.html and comparison.json there.")
+    ] = None,
+    drifted_below: Annotated[
+        float, typer.Option(min=0, max=1, metavar="R", help="A unit has drifted if its answers correlate less.")
+    ] = 0.9,
+    fail_on_change: Annotated[
+        bool, typer.Option("--fail-on-change", help="Exit with 1 if anything but the order of units differs.")
+    ] = False,
+) -> None:
+    """Say what changed between two runs, or two checkpoints: layers, units, items, numbers.
+
+    Exit codes: 0 compared, 1 something differs (with --fail-on-change) or could not be written, 2 interrupted, 4 an
+    argument or a file is wrong.
+    """
+    from audit.compare import command
+
+    with _ending(4):
+        reports = _reports(a, b, audit_file, model)
+    with _ending(4):
+        found = command.compare(*reports, (str(a), str(b)), drifted_below)
+    with _ending(1):
+        _show(command.summary(found))
+        if output is not None:
+            _show_files(command.publish(found, *reports, output))
+    if fail_on_change and found.changed:
+        raise typer.Exit(1)
+
+
+def _reports(a: Path, b: Path, audit_file: Path | None, model: str | None) -> "tuple[Report, Report]":
+    """Of two runs; with an audit, of two checkpoints that are measured now."""
+    from audit.compare import command
+    from audit.errors import AuditError
+
+    if audit_file is None:
+        if model is not None:
+            raise AuditError("--model says which model of an audit two checkpoints belong to: name the audit, --audit")
+        return command.stored(a), command.stored(b)
+    from audit.checkpoints import measured
+    from audit.search.progress import Bar
+
+    with Bar() as bar:
+        file = Path(os.path.abspath(audit_file))
+        return measured(file, a, model, bar), measured(file, b, model, bar)
+
+
+@app.command()
 def schema(
     of: Annotated[
         Schema, typer.Option(help="Of audit.toml, for editors, or of a run's results.json, for who reads it.")
@@ -290,10 +347,10 @@ def _ending(code: int) -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def _show(table: "Table") -> None:
+def _show(shown: "RenderableType") -> None:
     from rich.console import Console
 
-    Console(soft_wrap=False, highlight=False).print(table)
+    Console(soft_wrap=False, highlight=False).print(shown)
 
 
 def _show_files(files: Iterable[Path]) -> None:

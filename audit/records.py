@@ -141,6 +141,18 @@ class TopK:
 
 
 @dataclass(frozen=True)
+class Responses:
+    """How strongly each unit of a layer answers to some pictures: its strongest activation anywhere in each.
+
+    `images` are the pictures' indices, ascending.
+    """
+
+    layer: str
+    images: Int[np.ndarray, " image"]
+    value: Float[np.ndarray, "unit image"]
+
+
+@dataclass(frozen=True)
 class Numbers:
     """Named numbers of the whole model: {"top1": 0.81, "images": 2000.0}."""
 

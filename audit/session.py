@@ -123,7 +123,7 @@ class Session:
         a plugin that fails, which comes last.
         """
         with registry.using(self.config.plugins), events.work(self.listener, f"{model}: report", 3) as advance:
-            report = self.reports[model] = self._report(self._examinations[model])
+            report = self.reports[model] = self.report(model)
             folder = _fresh(self.folder / report.model, self.started)
             write(report, folder)
             put_codes(self._examinations[model].measured.codes, folder)
@@ -136,8 +136,12 @@ class Session:
             failures = (_failure(name, report, folder) for name in self.config.audit.renderers)
             return Published(report, folder, latest, no_pdf, tuple(failure for failure in failures if failure))
 
+    def report(self, model: str) -> Report:
+        """What is known of a model now; a pass that failed leaves the measurements out."""
+        with registry.using(self.config.plugins):
+            return self._report(self._examinations[model])
+
     def _report(self, examination: Examination) -> Report:
-        """What is known now; a pass that failed leaves the measurements out."""
         subject, measured = examination.subject, examination.measured
         scalars: list[Scalars] = []
         strongest: list[TopK] = []

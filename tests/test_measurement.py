@@ -229,7 +229,7 @@ def test_the_codes_of_a_layer_lie_on_a_grid_as_they_are_after_its_relu(tmp_path:
     assert {verdict.outcome for verdict in found.values()} == {"passed"}
     assert found["conv2::tsne"].message.startswith("trustworthiness 0.")
     (examination,) = session._examinations.values()
-    report = session._report(examination)
+    report = session.report(examination.subject.name)
     codes = measured(session).codes_of(measured(session).model.outline.layer("conv2"))
     assert codes[range(40)].min() == 0
     assert codes[range(40)].max() > 0

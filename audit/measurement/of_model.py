@@ -15,14 +15,16 @@ from audit.checks.evidence import Columns, Need
 from audit.claims import supplement
 from audit.config import Config
 from audit.errors import PluginError, Unavailable
+from audit.measurement.code import code_digest
 from audit.measurement.data import Data
 from audit.measurement.once import Once
 from audit.measurement.one_pass import OnePass
 from audit.model.load import Model
 from audit.plan import Needs
-from audit.records import Claim, Histogram, Layer, Numbers, Scalars, Table, TopK, joined
+from audit.records import Claim, Histogram, Layer, Numbers, Responses, Scalars, Table, TopK, joined
 from audit.store.work import Work, key
 from audit.stream.codes import CodeFile, open_codes
+from audit.stream.fingerprints import fingerprints
 from audit.stream.histogram import quantile_columns
 from audit.stream.normalisations import normalisations
 from audit.stream.parameters import parameters
@@ -147,7 +149,7 @@ class Measurement:
         made = (table() for table in self._tables.values() if table.done)
         concepts = [self.data.concepts.table()] if self._of_layers("detectors") and self.data.concepts.names else []
         of_layers = [table for name in ("correlations", "detectors", "directions") for table in self._of_layers(name)]
-        return [*damaged, *made, *of_layers, *concepts, *spread]
+        return [*damaged, *made, *of_layers, *concepts, *spread, self._fingerprints, *self._responses()]
 
     @cached_property
     def weights(self) -> Numbers:
@@ -213,6 +215,23 @@ class Measurement:
             return []
         records = [record for layer in self.needs.layers for record in self.one_pass.of_layer(layer)]
         return joined([record for record in records if isinstance(record, Table) and record.name == name])
+
+    def _responses(self) -> list[Table]:
+        """The table "responses", a row per unit: `layer`, `unit`, and a column per picture, named by its index."""
+        if not self.done:
+            return []
+        records = [record for layer in self.needs.layers for record in self.one_pass.of_layer(layer)]
+        return joined([_as_table(record) for record in records if isinstance(record, Responses)])
+
+    @cached_property
+    def _fingerprints(self) -> Table:
+        """Of the weights alone; kept for them alone."""
+        made_by = key(record="fingerprints", code=code_digest(), weights=self.model.digest)
+        (record,) = self.work.get(made_by) or (None,)
+        if not isinstance(record, Table):
+            record = fingerprints(self.model)
+            self.work.put(made_by, [record])
+        return record
 
     def _predictions(self) -> Table:
         """What the model said of each picture, with the name of the picture."""
@@ -297,3 +316,10 @@ class Measurement:
         first = self.model.outline.first_convolution
         assert first is not None
         return first_filters(self.model, first, self.config.audit.seed)
+
+
+def _as_table(responses: Responses) -> Table:
+    units = len(responses.value)
+    columns = zip(map(str, responses.images.tolist()), responses.value.T, strict=True)
+    places = {"layer": np.full(units, responses.layer), "unit": np.arange(units)}
+    return Table("responses", {**places, **dict(columns)})

@@ -2,7 +2,7 @@
 
 from audit.plan.layers import chosen_units
 from audit.plan.needs import OF_LAYERS, Needs, analysis, broken, flaggers, needs, needs_pictures, overview, statistics
-from audit.plan.preparation import device, prepare
+from audit.plan.preparation import device, prepare, prepared
 from audit.plan.subject import Chosen, Prepared, Subject, Watched, pictures
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "overview",
     "pictures",
     "prepare",
+    "prepared",
     "statistics",
 ]

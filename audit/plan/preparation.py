@@ -1,6 +1,7 @@
 """audit.toml -> its models loaded, their layers chosen, and every mistake that shows before anything is measured."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,9 +28,14 @@ def prepare(path: Path) -> Prepared:
 
     No picture is read and no code of [data] is run: it is enough that there is something to read or to run.
     """
-    config, problems = read_partly(path)
+    ready = prepared(*read_partly(path))
+    return replace(ready, waivers=_waivers(ready.config, ready.subjects))
+
+
+def prepared(config: Config, problems: Sequence[Problem] = ()) -> Prepared:
+    """The same of what was read, where there were such `problems`; without waivers."""
     with registry.using(config.plugins):
-        return _prepared(config, problems)
+        return _prepared(config, list(problems))
 
 
 def _prepared(config: Config, problems: list[Problem]) -> Prepared:
@@ -51,7 +57,7 @@ def _prepared(config: Config, problems: list[Problem]) -> Prepared:
     subjects = {name: subject(config, model, layers[name]) for name, model in models.items()}
     if problems := check_problems(config, subjects):
         raise ConfigError(problems)
-    return Prepared(config, subjects, baseline, _waivers(config, subjects))
+    return Prepared(config, subjects, baseline)
 
 
 def _baseline(config: Config) -> tuple[Baseline, Sequence[Problem]]:

@@ -14,10 +14,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from audit.records import Histogram, Numbers, Pictures, Scalars, Table, TopK
+from audit.records import Histogram, Numbers, Pictures, Responses, Scalars, Table, TopK
 
-Made = Scalars | TopK | Numbers | Pictures | Histogram | Table
-KINDS: dict[str, type[Made]] = {kind.__name__: kind for kind in (Scalars, TopK, Numbers, Pictures, Histogram, Table)}
+Made = Scalars | TopK | Numbers | Pictures | Histogram | Responses | Table
+KINDS: dict[str, type[Made]] = {
+    kind.__name__: kind for kind in (Scalars, TopK, Numbers, Pictures, Histogram, Responses, Table)
+}
 COLUMNS: dict[type, str] = {Scalars: "columns", Table: "columns", Pictures: "numbers"}
 """The field of a record that maps names to arrays."""
 

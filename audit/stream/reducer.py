@@ -6,14 +6,14 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from audit.records import Histogram, Numbers, Scalars, Table, TopK
+from audit.records import Histogram, Numbers, Responses, Scalars, Table, TopK
 from audit.stream.kernels import summarize, total
 from audit.stream.summary import Summary, wide
 from audit.stream.totals import Totals
 
 __all__ = ["Activations", "Record", "Reducer", "wide"]
 
-Record = Scalars | TopK | Numbers | Histogram | Table
+Record = Scalars | TopK | Numbers | Histogram | Responses | Table
 
 
 class Activations:

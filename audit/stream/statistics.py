@@ -13,6 +13,7 @@ from audit.stream.histogram import Distribution
 from audit.stream.maps import Maps
 from audit.stream.moments import Moments
 from audit.stream.reducer import Reducer
+from audit.stream.responses import Answering
 from audit.stream.rotation import Rotation
 from audit.stream.saturation import Saturation
 from audit.stream.selectivity import Selectivity
@@ -38,8 +39,8 @@ class Asked:
 
 
 def activations(asked: Asked) -> list[Reducer]:
-    """Mean, spread and extremes, how often the units fire, the strongest and the weakest images."""
-    return [Moments(), Firing(), Strongest(asked.kept), Weakest(asked.kept)]
+    """Mean, spread and extremes, how often the units fire, the strongest and the weakest images, and responses."""
+    return [Moments(), Firing(), Strongest(asked.kept), Weakest(asked.kept), Answering(asked.images)]
 
 
 def distributions(asked: Asked) -> list[Reducer]:
