@@ -179,7 +179,8 @@ def environment(pdf: bool = False) -> dict[str, str]:
         lacking = Path(tempfile.gettempdir()) / f"audits-lacking-{os.getpid()}"
         lacking.mkdir(exist_ok=True)
         (lacking / "weasyprint.py").write_text('raise OSError("there is no Pango here")\n')
-        variables["PYTHONPATH"] = str(lacking)
+        here = [folder for folder in (os.environ.get("PYTHONPATH"),) if folder]
+        variables["PYTHONPATH"] = os.pathsep.join([str(lacking), *here])
     return variables
 
 
