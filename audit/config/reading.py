@@ -215,7 +215,7 @@ class _Reading:
         A check that the file names itself is not implied a second time.
         """
         tables = [table for _, table in self._written("checks")]
-        named = {table.get("check") for table in tables}
+        named = [table.get("check") for table in tables]  # a list, for what is written there may be anything
         if "checks" in self.tables and DEFAULTS not in named:
             return
         section = next((table for table in tables if table.get("check") == DEFAULTS), {})
