@@ -1,5 +1,6 @@
 """A state dict -> the classifier of torchvision that it fits in every name and shape."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 USUAL_CLASSES = 1000
 TRIED = 4  # builders whose count of numbers is nearest
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+HEADS = ("fc", "classifier", "heads", "head")
 WITH_AUX = ("googlenet", "inception_v3")
 
 
@@ -65,10 +67,17 @@ def _prefix(names: list[str]) -> str:
         prefix += f"{heads.pop()}."
 
 
+def _head(shapes: Shapes) -> list[str]:
+    """Weight and bias of the last layer, whatever the order of the file: of fc, classifier.6, heads.head."""
+    heads = [name.rpartition(".")[0] for name in shapes if name.partition(".")[0] in HEADS and name.endswith(".bias")]
+    last = max(heads, key=lambda name: [int(part) for part in re.findall(r"\d+", name)], default="")
+    return [name for name in (f"{last}.weight", f"{last}.bias") if name in shapes]
+
+
 def _classes(shapes: Shapes) -> int:
-    """The outputs of the last tensor: its first axis."""
-    last = [shape for name, shape in shapes.items() if shape and not name.endswith(BUFFERS)]
-    return last[-1][0] if last else 0
+    """The outputs of the last layer; ImageNet's where none is found."""
+    head = _head(shapes)
+    return shapes[head[0]][0] if head else USUAL_CLASSES
 
 
 def _candidates(shapes: Shapes, classes: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -88,7 +97,7 @@ def _candidates(shapes: Shapes, classes: int) -> Iterator[tuple[str, dict[str, A
 def _numbers(shapes: Shapes, classes: int) -> int:
     """How many parameters there would be with ImageNet's classes in place of these."""
     sizes = {name: torch.Size(shape).numel() for name, shape in shapes.items() if not name.endswith(BUFFERS)}
-    head = sum(size for name, size in list(sizes.items())[-2:] if shapes[name][:1] == (classes,))
+    head = sum(sizes[name] for name in _head(shapes))
     return sum(sizes.values()) + head * (USUAL_CLASSES - classes) // max(1, classes)
 
 

@@ -47,5 +47,5 @@ def _cells(line: str) -> list[str]:
 def plain(text: str) -> str:
     """Markdown without its pictures, anchors and links, whose words stay."""
     text = re.sub(r"^!\[.*?\]\(.*?\)\n*", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"\[((?:`[^`]*`|[^\]])+)\]\([^)]*\)", r"\1", text)
     return re.sub(r"<a[^>]*></a>", "", text).strip()
