@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import audit
+from audit.advice import completion
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="pytest for trained vision checkpoints: what has it learned, and what is wrong with it?",
     no_args_is_help=True,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -41,7 +43,10 @@ def main() -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
-    context: typer.Context,
+    asked: Annotated[
+        list[str] | None, typer.Argument(metavar="[AUDIT.TOML] [PYTEST OPTIONS]", autocompletion=completion.items)
+    ] = None,
+    *,
     report: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write reports there instead of [audit] report.")
     ] = None,
@@ -56,8 +61,9 @@ def run(
 
     from audit.gate.validation import DEFAULT, Validation, names_a_file
 
-    arguments = [*context.args, *([f"--audit-report={report}"] if report else [])]
-    if not any(map(names_a_file, context.args)):
+    asked = asked or []
+    arguments = [*asked, *([f"--audit-report={report}"] if report else [])]
+    if not any(map(names_a_file, asked)):
         arguments.insert(0, DEFAULT)
     # the plugin is named for users who switch pytest's automatic loading of plugins off
     raise typer.Exit(pytest.main(["-p", "deepvis_audit", *arguments], plugins=[Validation(_complain, _waiting)]))
@@ -114,9 +120,17 @@ def export(
                 typer.echo(put(text, file))
 
 
-AUDIT = typer.Argument(metavar="AUDIT.TOML", help="The audit; audit.toml in this folder by default.")
-MODEL = typer.Option(metavar="NAME", help="Of which model, where the file has several.")
-LAYER = typer.Option(metavar="NAME", help="Of which layer; all that [[layers]] wants optimized images of by default.")
+AUDIT = typer.Argument(
+    metavar="AUDIT.TOML", help="The audit; audit.toml in this folder by default.", autocompletion=completion.files
+)
+MODEL = typer.Option(
+    metavar="NAME", help="Of which model, where the file has several.", autocompletion=completion.models
+)
+LAYER = typer.Option(
+    metavar="NAME",
+    help="Of which layer; all that [[layers]] wants optimized images of by default.",
+    autocompletion=completion.layers,
+)
 UNITS = typer.Option(metavar="UNITS", help="1,5 or 0-15 or random:8 or all; what [[layers]] says by default.")
 STEPS = typer.Option(min=1, metavar="N", help="Cut all settings to so many steps.")
 
@@ -184,6 +198,90 @@ def sweep(
         swept = command.sweep(asked, steps, bar)
     with _ending(1):
         _show_files(command.publish_sweep(swept, asked, output))
+
+
+@app.command()
+def init(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="CHECKPOINT|FACTORY", help="model.pth, torchvision:resnet18, file.py:function ..."),
+    ] = None,
+    *,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Pictures: a folder, class folders, a CSV list, tar shards.")
+    ] = None,
+    factory: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What makes the checkpoint's network, if not torchvision.")
+    ] = None,
+    argument: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An argument of the factory; may be repeated.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(metavar="KEY", help="Where the state dict is in the checkpoint.")] = None,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="The file to write.")] = Path("audit.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Look at a checkpoint or a factory and write a first audit.toml.
+
+    A factory is code and is run. Exit codes: 0 written, 1 something could not be guessed or written.
+    """
+    from audit.advice.first import Given, first_audit
+    from audit.gate.text import printable
+
+    given = Given(target, data, factory, tuple(argument or ()), key)
+    with _ending(1), _waiting("looking at the model ..."):
+        draft = first_audit(given, output, force)
+    typer.echo(printable(f"{output} is written: {draft.sure}"))
+    for unknown in draft.unknown:
+        typer.echo(printable(f"not known: {unknown}"))
+
+
+@app.command()
+def doctor(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="AUDIT.TOML", help="Also say what of it will be slow.", autocompletion=completion.files),
+    ] = None,
+) -> None:
+    """Say what of this machine is ok, slow or broken for audits, and what to do. Nothing is sent anywhere.
+
+    Exit codes: 0 nothing is broken, 1 something is.
+    """
+    from audit.advice import doctor as advice
+
+    with _ending(1), _waiting("looking at this machine ..."):
+        found = advice.diagnosis(file)
+    _show(advice.table(found))
+    if any(symptom.state == "broken" for symptom in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="A check, an analysis, a preset, a status, a regularizer ...",
+            autocompletion=completion.components,
+        ),
+    ] = None,
+) -> None:
+    """Say what a check measures, its options and limits, and what to do when it fails; without a name, list all.
+
+    Exit codes: 0 explained, 1 nothing is called so.
+    """
+    from audit.advice.explanation import explained, known
+
+    with _ending(1):
+        if name is not None:
+            typer.echo(explained(name), nl=False)
+            return
+        for title, lines in known().items():
+            typer.echo(f"{title}:")
+            width = max(len(one) for one, _ in lines)
+            for one, line in lines:
+                typer.echo(f"  {one:{width}}  {line}")
+            typer.echo()
 
 
 baselines = typer.Typer(help="The numbers that changes are held against.", no_args_is_help=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from audit import __version__
-from audit.config import schema_text
+from audit.advice.explanation import explained
+from audit.config import read, schema_text
 from audit.store.schema import schema_text as results_schema_text
 from tests.audits import (
     AUDIT,
@@ -59,14 +60,42 @@ def test_help_is_said_without_torch_pytest_or_pydantic() -> None:
 def test_the_installed_program_says_its_commands_and_version(tmp_path: Path) -> None:
     help_ = ended([str(PROGRAM), "--help"], cwd=tmp_path)
     assert help_.returncode == 0
-    assert all(
-        f"  {command} " in help_.stdout
-        for command in ("run", "search", "sweep", "render", "export", "schema", "version")
-    )
+    commands = ("run", "search", "sweep", "render", "export", "compare", "baseline", "init", "doctor", "explain")
+    assert all(f"  {command} " in help_.stdout for command in (*commands, "schema", "version"))
     assert ended([str(PROGRAM), "version"], cwd=tmp_path).stdout == f"deepvis-audit {__version__}\n"
     assert ended([str(PROGRAM), "schema"], cwd=tmp_path).stdout == schema_text()
     assert ended([str(PROGRAM), "schema", "--of", "results"], cwd=tmp_path).stdout == results_schema_text()
     assert ended([str(PROGRAM), "ran"], cwd=tmp_path).returncode == 2
+
+
+def test_listing_the_items_loads_nothing_that_only_running_them_needs(tmp_path: Path) -> None:
+    folder = Folder.of(tmp_path, FAST)
+    script = (
+        "import pytest, sys; pytest.main(sys.argv[1:]); print('LOADED', *{n.partition('.')[0] for n in sys.modules})"
+    )
+    command = [sys.executable, "-c", script, "-p", "deepvis_audit", "-p", "no:hypothesispytest", "--collect-only"]
+    result = ended([*command, "-q", "audit.toml"], cwd=folder.path)
+    loaded = set(result.stdout.partition("LOADED")[2].split())
+    assert {"torch", "audit"} <= loaded
+    assert not {"scipy", "skimage", "sklearn", "pandas", "altair", "torchvision"} & loaded
+
+
+def test_explain_and_init_say_what_is_wrong_in_a_sentence_and_exit_1(tmp_path: Path) -> None:
+    listed, one = (ended([str(PROGRAM), "explain", *name], cwd=tmp_path) for name in ((), ("dead-units",)))
+    assert (listed.returncode, one.returncode) == (0, 0)
+    assert "  dead-units " in listed.stdout
+    assert one.stdout == explained("dead-units")
+    unknown = ended([str(PROGRAM), "explain", "dead-unit"], cwd=tmp_path)
+    assert (unknown.returncode, unknown.stderr) == (1, 'nothing is called "dead-unit"; did you mean "dead-units"?\n')
+    init = ended([str(PROGRAM), "init"], cwd=tmp_path)
+    assert init.returncode == 1
+    assert init.stderr.startswith("name a checkpoint or a factory: deepvis-audit init model.pth")
+    made = ended([str(PROGRAM), "init", "audit.demo.network:network", "--argument", "classes=4"], cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith(
+        "audit.toml is written: audit.demo.network:network was given, not guessed\nnot known: "
+    )
+    assert read(tmp_path / "audit.toml").models[0].arguments == {"classes": 4}
 
 
 def test_each_model_has_items_and_a_report_of_its_own(two: tuple[Folder, subprocess.CompletedProcess[str]]) -> None:

@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter
 
 from audit import events
 from audit.analyses.crops import Crop, canvas_for, crop_for
@@ -99,6 +98,9 @@ def backward_pictures(task: Task, way: Way) -> Pictures:
 
 def viewed(picture: Float[np.ndarray, "channel y x"], view: View) -> Float[np.ndarray, "shown y x"]:
     """A signed picture as 0..1: as it is or its mean around 0.5, or its size without sign from 0 on."""
+
+    from scipy.ndimage import gaussian_filter
+
     match view:
         case "raw":
             return centred(picture)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
 COMPONENTS = 50
 """Of the PCA before t-SNE: enough for neighbours, few enough to be fast and to leave noise out."""
@@ -53,6 +51,10 @@ def assigned(points: Float[np.ndarray, "picture 2"], shape: tuple[int, int]) -> 
     No place has two. Points and places fill the same square, y downwards; the sum of the squared distances between
     points and their places is the smallest there is.
     """
+
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
     size = np.ptp(points, axis=0)
     within = (points - points.min(axis=0)) / np.where(size > 0, size, 1)
     places = np.indices(shape).reshape(2, -1).T

@@ -11,7 +11,6 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float
-from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from audit import events
@@ -107,6 +106,9 @@ def psnr(picture: Picture, image: Picture) -> float:
 
 def ssim(picture: Picture, image: Picture) -> float:
     """Structural similarity (Wang et al. 2004), mean over channels; NaN of pictures smaller than its window."""
+
+    from skimage.metrics import structural_similarity
+
     if min(picture.shape[1:]) < WINDOW:
         return float("nan")
     found: float = structural_similarity(  # type: ignore[no-untyped-call]

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from skimage.feature import daisy
 from torch import Tensor
 
 from audit.analyses.warps import Points
@@ -70,6 +69,9 @@ def _margins(layer: Layer, picture: Float[Tensor, "channel y x"]) -> list[int]:
 
 def descriptors(picture: Float[Tensor, "channel y x"], layer: Layer, places: Places) -> Float[Tensor, "place number"]:
     """DAISY (Tola et al. 2010) of the gray picture, about as large as what a position sees."""
+
+    from skimage.feature import daisy
+
     assert layer.field is not None
     gray = picture.mean(dim=0).double().cpu().numpy()
     radius = int(np.clip(min(layer.field.size) // 2, RADIUS[0], max(RADIUS[0], min(gray.shape) // RADIUS[1])))

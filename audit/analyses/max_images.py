@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from audit import events
@@ -69,6 +68,9 @@ def spread_out(values: Float[np.ndarray, "map_y map_x"], layer: Layer, size: tup
 
     A layer whose units see everything has no such middles, and its map is stretched over the picture.
     """
+
+    from scipy.ndimage import map_coordinates
+
     axes = []
     for axis, length in enumerate(size):
         pixels = np.arange(length) + 0.5

@@ -6,7 +6,6 @@ over all orders of them, and so none depends on the order of the pictures.
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import rankdata
 
 Distances = Float[np.ndarray, "picture picture"]
 Weights = Float[np.ndarray, "picture picture"]
@@ -27,6 +26,9 @@ def trustworthiness(distances: Distances, neighbours: Weights, count: int) -> fl
     Venna and Kaski 2001: each of the `count` neighbours in the plane costs by how many ranks it is beyond `count`,
     over the largest sum there can be. Defined for `count` below half of the pictures.
     """
+
+    from scipy.stats import rankdata
+
     pictures = len(distances)
     ranks = rankdata(_of_others(distances), method="min", axis=1)
     cost = float((neighbours * np.clip(ranks - count, 0, None)).sum())

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from scipy.ndimage import gaussian_filter
 
 from audit import events
 from audit.analyses.max_patches import BORDER, caption, has_picture, position
@@ -96,6 +95,9 @@ def covers(size: tuple[int, int], side: int, step: int, seen: Window) -> list[Wi
 
 def filling(picture: Picture, fill: Fill, mean: Float[np.ndarray, "channel 1 1"], side: int) -> Picture:
     """What the cover shows, as large as the picture, in pixels of 0..1; `mean` is the network's, per channel."""
+
+    from scipy.ndimage import gaussian_filter
+
     match fill:
         case "zero":
             return np.broadcast_to(mean, picture.shape)

@@ -6,7 +6,6 @@ from contextlib import suppress
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
-from scipy.spatial.distance import cdist
 
 from audit import events
 from audit.analyses.embedding import Plane, assigned, bounded, plane
@@ -142,6 +141,8 @@ def _quality(
 
 
 def _apart(points: np.ndarray) -> Float[np.ndarray, "picture picture"]:
+    from scipy.spatial.distance import cdist
+
     return np.asarray(cdist(points, points, "sqeuclidean"))
 
 

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
-import scipy.ndimage
 import torch
 from jaxtyping import Float, Int
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -86,6 +85,7 @@ def origins(octaves: tuple[Octave, ...], seed: int, size: tuple[int, int]) -> In
 
 def enlarged_size(size: Int[np.ndarray, "2"], zoom: float) -> Int[np.ndarray, "2"]:
     """The size of the enlarged picture, rounded as scipy.ndimage.zoom does: 224 -> 235 -> 247 -> 259 by 1.05."""
+
     return np.array([round(float(length) * zoom) for length in size])
 
 
@@ -103,6 +103,9 @@ def enlarged(pictures: Pictures, octaves: tuple[Octave, ...], step: int) -> Larg
 @lru_cache(maxsize=16)
 def zoom_matrix(size: int, zoom: float, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "enlarged {size}"]:
     """scipy.ndimage.zoom along one axis, cubic, as a matrix: it is linear."""
+
+    import scipy.ndimage
+
     matrix = scipy.ndimage.zoom(np.eye(size), (zoom, 1), order=3)
     return torch.from_numpy(matrix).to(device=device, dtype=dtype)
 

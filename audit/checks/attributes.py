@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Shaped
 from pydantic import Field
-from scipy.stats import fisher_exact
 
 from audit.checks.answers import Answers, labelled_answers
 from audit.checks.chance import wilson
@@ -45,6 +44,9 @@ class Group:
     @property
     def doubt(self) -> float:
         """Probability that chance alone puts it so far behind (Fisher's exact test, one-sided)."""
+
+        from scipy.stats import fisher_exact
+
         counts = [[self.right, self.count - self.right], [self.others_right, self.others - self.others_right]]
         return float(fisher_exact(counts, alternative="less").pvalue)
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import beta
 
 CONFIDENCE = 0.95
 
@@ -12,8 +11,10 @@ def highest_share(shares: Float[np.ndarray, " unit"], images: int) -> Float[np.n
 
     NaN stays NaN.
     """
+    from scipy.special import betaincinv
+
     fired = np.round(shares * images)
-    return np.where(fired < images, beta.ppf(CONFIDENCE, fired + 1, np.maximum(images - fired, 1)), shares)
+    return np.where(fired < images, betaincinv(fired + 1, np.maximum(images - fired, 1), CONFIDENCE), shares)
 
 
 def how_often(share: float, highest: float, images: int) -> str:

@@ -5,7 +5,6 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import Field
-from scipy.stats import spearmanr
 
 from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import NotApplicable
@@ -78,6 +77,8 @@ def _ratio(low: float, high: float) -> float:
 
 
 def _rank_correlation(frequency: Float[np.ndarray, " unit"], activation: Float[np.ndarray, " unit"]) -> str:
+    from scipy.stats import spearmanr
+
     if len(np.unique(frequency)) < 2 or len(np.unique(activation)) < 2:
         return "no rank correlation (all alike)"
     result = spearmanr(frequency, activation)

@@ -6,11 +6,9 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Int
 from pydantic import Field
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import binomtest
 
 from audit.checks.answers import Answers, labelled_answers, output_name
-from audit.checks.chance import sign_test
+from audit.checks.chance import at_least, sign_test
 from audit.checks.evidence import Check, Evidence, Need, Place
 from audit.errors import Unavailable
 from audit.records import Finding, Judgement
@@ -114,6 +112,9 @@ def orders(outputs: int, names: tuple[str, ...]) -> Iterator[tuple[str, Order]]:
 
 def assigned(answers: Answers, outputs: int) -> tuple[str, Order] | None:
     """The cycles of the best assignment on half of the pictures that the other half confirms; None without any."""
+
+    from scipy.optimize import linear_sum_assignment
+
     places = within_labels(answers.label)
     half = places % 2 == 0
     learnt, tested = answers.of(half), answers.of(~half)
@@ -170,7 +171,7 @@ def unexplained(answers: Answers, outputs: int) -> bool:
     A model that is shown its pictures wrongly is sure as well, but of few classes.
     """
     sure = np.nanmean(answers.confidence) >= max(0.3, 2 / outputs)
-    chance = binomtest(int(answers.right.sum()), len(answers), 1 / outputs, alternative="greater").pvalue > 0.01
+    chance = at_least(int(answers.right.sum()), len(answers), 1 / outputs) > 0.01
     expected = np.nanmean(answers.confidence) * len(answers)
     many = _spread(answers.predicted) >= 0.5 * _spread(answers.label)
     return bool(sure and chance and many and expected >= answers.right.sum() + 10)

@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import bootstrap
 
 from audit.records import Claim, Table
 
@@ -55,6 +54,8 @@ def _claim(layer: str, units: Float[np.ndarray, " unit"], directions: Float[np.n
 
 
 def _interval(units: Float[np.ndarray, " unit"], directions: Float[np.ndarray, " direction"]) -> tuple[float, float]:
+    from scipy.stats import bootstrap
+
     if not np.ptp(units) and not np.ptp(directions):
         return (float(units[0] - directions[0]),) * 2
     found = bootstrap(

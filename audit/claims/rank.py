@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import norm, spearmanr
 
 from audit.records import Claim
 
@@ -29,6 +29,8 @@ class Rank:
 
 def rank(one: Float[np.ndarray, " pair"], other: Float[np.ndarray, " pair"]) -> Rank:
     """Of the pairs that are finite; the interval is Fisher's with the variance of Bonett and Wright 2000 for ranks."""
+    from scipy.stats import spearmanr
+
     finite = np.isfinite(one) & np.isfinite(other)
     one, other = one[finite], other[finite]
     count = len(one)
@@ -36,7 +38,7 @@ def rank(one: Float[np.ndarray, " pair"], other: Float[np.ndarray, " pair"]) -> 
         return Rank(float("nan"), -1.0, 1.0, count)
     measured = float(spearmanr(one, other).statistic)
     middle = math.atanh(min(max(measured, -SURE), SURE))
-    wide = float(norm.ppf(0.975)) * math.sqrt((1 + measured**2 / 2) / (count - 3))
+    wide = NormalDist().inv_cdf(0.975) * math.sqrt((1 + measured**2 / 2) / (count - 3))
     return Rank(measured, math.tanh(middle - wide), math.tanh(middle + wide), count)
 
 

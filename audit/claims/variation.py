@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 from audit.claims.rank import Rank, held
 from audit.records import Claim, Outline, Pictures, Table
@@ -119,6 +118,9 @@ def _with_depth(layers: Sequence[Float[np.ndarray, " unit"]]) -> Rank:
 
 def _correlation(means: Float[np.ndarray, "draw layer"]) -> Float[np.ndarray, " draw"]:
     """Spearman's, of depth and each row; NaN where all layers are alike."""
+
+    from scipy.stats import rankdata
+
     depth = np.arange(means.shape[1]) - (means.shape[1] - 1) / 2
     ranks = rankdata(means, axis=1) - (means.shape[1] + 1) / 2
     norms = np.sqrt(np.square(ranks).sum(axis=1) * np.square(depth).sum())

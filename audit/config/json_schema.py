@@ -1,6 +1,8 @@
 """The sections and the registered components -> the JSON Schema of audit.toml."""
 
 import json
+from copy import deepcopy
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -57,8 +59,12 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+@cache
 def of(component: Any) -> JsonSchema:
-    """The JSON schema of one section or component, without titles that repeat its keys, and without null."""
+    """The JSON schema of one section or component, without titles that repeat its keys, and without null.
+
+    It is made once, and so must not be changed.
+    """
     bare: JsonSchema = _bare(TypeAdapter(component).json_schema())
     return bare
 
@@ -85,7 +91,7 @@ def check(name: str) -> JsonSchema:
 
 def preset() -> JsonSchema:
     """A `[presets.NAME]` table, with every registered regularizer, and the components of plugins that are in use."""
-    node = of(import_module("audit.ascent.presets").Preset)
+    node = deepcopy(of(import_module("audit.ascent.presets").Preset))
     definitions: JsonSchema = node.setdefault("$defs", {})
     in_use = registry.plugins().loaded
     regularizers = (*registry.built_in("regularizer"), *in_use("regularizer"))

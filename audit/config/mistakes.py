@@ -1,6 +1,7 @@
 """What pydantic finds wrong with a table -> where that stands in the file and what to do about it, in plain words."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -58,8 +59,13 @@ def _split(place: Place) -> tuple[str, Place]:
 
 
 def written(place: Place) -> str:
-    """A path of keys as people write it: learning_rate.max, input[2]."""
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place).removeprefix(".")
+    """A path of keys as people write it: learning_rate.max, input[2], directions."features.9"."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{_bare(key)}" for key in place).removeprefix(".")
+
+
+def _bare(key: str) -> str:
+    """A key without quotes, where TOML lets it stand so."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def shown(value: Any) -> str:

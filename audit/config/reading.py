@@ -118,8 +118,12 @@ class Config:
         return self.positions.of(self.path(section))[0]
 
     def problem(self, place: Place, message: str) -> Problem:
-        """A mistake at a place such as (*config.path(model), "checkpoint"), or at what is nearest around it."""
-        return Problem(str(self.file), *self.positions.of(place), message)
+        """A mistake at a place such as (*config.path(model), "checkpoint"), or at what is nearest around it.
+
+        Lines of the message after the first are indented by two; a line that is not is one that a name of the file
+        has in it, and is shown as such.
+        """
+        return Problem(str(self.file), *self.positions.of(place), re.sub(r"\n(?!  )", r"\\n", message))
 
 
 def read(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -275,7 +279,7 @@ class _Reading:
         A check that the file names itself is not implied a second time.
         """
         tables = [table for _, table in self._written("checks")]
-        named = {table.get("check") for table in tables}
+        named = [table.get("check") for table in tables]  # a list, for what is written there may be anything
         if "checks" in self.tables and DEFAULTS not in named:
             return
         section = next((table for table in tables if table.get("check") == DEFAULTS), {})

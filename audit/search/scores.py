@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 OF_SETTING = Float[np.ndarray, " setting"]
 OF_IMAGE = Float[np.ndarray, "setting unit seed"]
@@ -68,6 +67,9 @@ def relative(reached: OF_IMAGE) -> OF_IMAGE:
 
 def standing(values: OF_SETTING) -> OF_SETTING:
     """Where each setting stands among all, 0 the lowest value to 1 the highest; unknown is lowest, equals share."""
+
+    from scipy.stats import rankdata
+
     if len(values) < 2:
         return np.ones_like(values)
     return np.asarray((rankdata(np.where(np.isnan(values), -np.inf, values)) - 1) / (len(values) - 1))

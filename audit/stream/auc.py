@@ -4,9 +4,10 @@ The area (AUC) of a unit and a group is the probability that the unit is stronge
 another one, half of it where it is equally strong: the Mann-Whitney statistic over the number of pairs.
 """
 
+from statistics import NormalDist
+
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import norm, rankdata
 
 SURE = 0.95
 HALVINGS = 45
@@ -21,6 +22,8 @@ def areas(
 
 def ranks(peaks: Float[np.ndarray, "image unit"]) -> Float[np.ndarray, "image unit"]:
     """Of each unit's pictures, from 1; equal ones share the mean of theirs."""
+    from scipy.stats import rankdata
+
     return np.asarray(rankdata(peaks, axis=0))
 
 
@@ -52,7 +55,7 @@ def lower_bound(
     both. It does not shrink to nothing at 0 and 1, and it contains 0.5 exactly where the rank sum test (without its
     correction for ties) does not reject. NaN where the AUC is.
     """
-    sure = norm.isf((1 - SURE) / 2 / max(1, comparisons))
+    sure = -NormalDist().inv_cdf((1 - SURE) / 2 / max(1, comparisons))
     low, high = np.zeros_like(area), np.asarray(area, np.float64)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -83,7 +86,7 @@ def wilson(
     having: Int[np.ndarray, "*axes"], count: Int[np.ndarray, "*axes"]
 ) -> tuple[Float[np.ndarray, "*axes"], Float[np.ndarray, "*axes"]]:
     """95 % interval of a share of which `having` of `count` were seen (Wilson 1927); NaN of none."""
-    z = norm.isf((1 - SURE) / 2)
+    z = -NormalDist().inv_cdf((1 - SURE) / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         share, shrink = having / count, 1 + z**2 / count
         middle = (share + z**2 / (2 * count)) / shrink

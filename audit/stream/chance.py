@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import special, stats
 
 SAMPLE = 10_000
 """Values of a tensor whose distribution is tested; of more a random sample is taken."""
@@ -45,7 +44,30 @@ def normal_p(values: Float[np.ndarray, " value"]) -> float:
     """D'Agostino and Pearson's p-value of a normal distribution of any mean and spread, from skewness and kurtosis."""
     if values.size < 20 or not np.ptp(values) > 0:
         return float("nan")
-    return float(stats.normaltest(values / np.abs(values).max()).pvalue)
+    scaled = values.astype(np.float64) / np.abs(values).max()
+    centred = scaled - scaled.mean()
+    variance = (centred**2).mean()
+    skewness, kurtosis = (centred**3).mean() / variance**1.5, (centred**4).mean() / variance**2
+    squares = _skewness_z(skewness, values.size) ** 2 + _kurtosis_z(kurtosis, values.size) ** 2
+    return math.exp(-squares / 2)  # of a chi-square of two degrees of freedom
+
+
+def _skewness_z(skewness: float, n: int) -> float:
+    """Normal if the values are: D'Agostino 1970."""
+    y = skewness * math.sqrt((n + 1) * (n + 3) / (6 * (n - 2)))
+    beta = 3 * (n**2 + 27 * n - 70) * (n + 1) * (n + 3) / ((n - 2) * (n + 5) * (n + 7) * (n + 9))
+    w = math.sqrt(2 * (beta - 1)) - 1
+    return math.asinh(y * math.sqrt((w - 1) / 2)) / math.sqrt(math.log(w) / 2)
+
+
+def _kurtosis_z(kurtosis: float, n: int) -> float:
+    """Normal if the values are: Anscombe and Glynn 1983."""
+    mean, variance = 3 * (n - 1) / (n + 1), 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
+    x = (kurtosis - mean) / math.sqrt(variance)
+    skewness = 6 * (n**2 - 5 * n + 2) / ((n + 7) * (n + 9)) * math.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
+    a = 6 + 8 / skewness * (2 / skewness + math.sqrt(1 + 4 / skewness**2))
+    root = math.cbrt((1 - 2 / a) / (1 + x * math.sqrt(2 / (a - 4))))
+    return (1 - 2 / (9 * a) - root) / math.sqrt(2 / (9 * a))
 
 
 def spectral_excess(matrix: Float[np.ndarray, "row column"]) -> float:
@@ -132,25 +154,29 @@ def _of_one_bound(filters: Filters, bound: float | None) -> Part:
 
 def _uniform_ps(rows: Float[np.ndarray, "row value"]) -> Float[np.ndarray, " row"]:
     """Of each row; the p-value as Stephens 1970 corrects it for few values. NaN for constant rows."""
+    from scipy.special import kolmogorov
+
     count = rows.shape[1]
     bound = np.abs(rows).max(axis=1, keepdims=True) * (count + 1) / count
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = (np.sort(rows, axis=1) / bound + 1) / 2
     steps = np.arange(count + 1) / count
     distance = np.maximum((steps[1:] - expected).max(axis=1), (expected - steps[:-1]).max(axis=1))
-    p = special.kolmogorov(distance * (math.sqrt(count) + 0.12 + 0.11 / math.sqrt(count)))
+    p = kolmogorov(distance * (math.sqrt(count) + 0.12 + 0.11 / math.sqrt(count)))
     return np.where(np.ptp(rows, axis=1) > 0, p, np.nan)
 
 
 def _groups_p(values: Float[np.ndarray, "filter channel position"], axis: int) -> float:
     """Whether sums over the slices along an axis differ as those of random groups of values do; NaN for one slice."""
+    from scipy.special import chdtrc
+
     groups, spread = values.shape[axis], float(values.var())
     if groups < 2 or not spread > 0:
         return float("nan")
     size = values.size // groups
     sums = values.sum(axis=tuple(other for other in range(3) if other != axis))
     distance = ((sums - size * values.mean()) ** 2).sum() / (size * spread) * (values.size - 1) / values.size
-    return float(stats.chi2.sf(distance, groups - 1))
+    return float(chdtrc(groups - 1, distance))
 
 
 def _neighbours_p(filters: Filters) -> float:
@@ -160,7 +186,7 @@ def _neighbours_p(filters: Filters) -> float:
     scale = float((filters**2).mean()) * math.sqrt(sum(part.size for part in products))
     if not scale > 0:
         return float("nan")
-    return float(2 * stats.norm.sf(abs(sum(float(part.sum()) for part in products)) / scale))
+    return math.erfc(abs(sum(float(part.sum()) for part in products)) / scale / math.sqrt(2))
 
 
 def _shifted(filters: Filters, axis: int, by: int) -> Float[np.ndarray, "..."]:

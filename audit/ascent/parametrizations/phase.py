@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from pydantic import Field, field_validator
-from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from audit.ascent.parametrizations import Parametrization, Shape
@@ -98,6 +97,9 @@ def resized(spectrum: Float[np.ndarray, "channel y x"], shape: Shape) -> Float[n
 
     It is magnitude times frequency that is interpolated: for photographs nearly a constant.
     """
+
+    from scipy.ndimage import map_coordinates
+
     flat = spectrum * frequencies(*spectrum.shape[1:])
     flat[:, 0, 0] = (flat[:, 1 % flat.shape[1], 0] + flat[:, 0, 1 % flat.shape[2]]) / 2
     axes = [np.fft.fftfreq(new) * old for old, new in zip(spectrum.shape[1:], shape[1:], strict=True)]
