@@ -134,7 +134,7 @@ class Folder:
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """`deepvis-audit run ARGUMENTS`, here or in `cwd`; with `pdf` the report's PDF too."""
         cwd, pdf = options.pop("cwd", self.path), options.pop("pdf", False)
-        return forked(["run", *arguments], cwd, {**environment(pdf), **options})
+        return forked("deepvis-audit", ["run", *arguments], cwd, {**environment(pdf), **options})
 
     def pytest(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """`python -m pytest ARGUMENTS`, here or in `cwd`."""

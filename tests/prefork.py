@@ -1,4 +1,4 @@
-"""`deepvis-audit`, many times: each run is a fork of one process that has imported torch and the program already.
+"""`deepvis-audit` or `pytest`, many times: each run is a fork of one process that has imported torch and our modules.
 
 What a run does is what the installed program does; only the seconds of importing are shared. Tests of what is imported,
 of signals and of the installed script start processes of their own.
@@ -11,18 +11,28 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+import pytest
 
-def forked(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`deepvis-audit ARGUMENTS` in that folder and environment, ended."""
+from audit.cli import main
+
+IMPORTED = ("altair", "audit.gate.nodes", "audit.search.command", "jinja2", "numba", "pyarrow.parquet", "vl_convert")
+"""What runs import sooner or later."""
+
+
+def forked(
+    program: str, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """`PROGRAM ARGUMENTS` in that folder and environment, ended."""
     with tempfile.TemporaryDirectory() as folder:
         out, error = Path(folder, "out"), Path(folder, "error")
-        asked = {"arguments": arguments, "cwd": str(cwd), "environment": dict(environment), "out": str(out)}
+        asked = {"command": [program, *arguments], "cwd": str(cwd), "environment": dict(environment), "out": str(out)}
         code = _asked({**asked, "error": str(error)})
         texts = [path.read_text(encoding="utf-8") for path in (out, error)]
-    return subprocess.CompletedProcess(["deepvis-audit", *arguments], code, *texts)
+    return subprocess.CompletedProcess([program, *arguments], code, *texts)
 
 
 def _asked(question: dict[str, Any]) -> int:
@@ -44,8 +54,8 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _serve(questions: IO[str]) -> None:
-    import audit.gate.nodes
-    import audit.search.command  # noqa: F401  # what runs import sooner or later
+    for name in IMPORTED:
+        import_module(name)
 
     for line in questions:
         child = os.fork()
@@ -55,7 +65,7 @@ def _serve(questions: IO[str]) -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _run(arguments: list[str], cwd: str, environment: dict[str, str], out: str, error: str) -> NoReturn:
+def _run(command: list[str], cwd: str, environment: dict[str, str], out: str, error: str) -> NoReturn:
     code = 70
     try:
         for number, path in enumerate((os.devnull, out, error)):
@@ -64,11 +74,8 @@ def _run(arguments: list[str], cwd: str, environment: dict[str, str], out: str, 
         os.environ.update(environment)
         os.chdir(cwd)
         sys.path[:0] = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-        sys.argv = ["deepvis-audit", *arguments]
-        from audit.cli import main
-
-        main()
-        code = 0
+        sys.argv = command
+        code = main() if command[0] == "deepvis-audit" else pytest.console_main()
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     finally:
