@@ -5,8 +5,6 @@ from dataclasses import replace
 from math import copysign, inf, isinf, isnan, sqrt
 from typing import Any
 
-from scipy.stats import t
-
 from audit.baseline.numbers import Accepted, Entry, Noise
 from audit.checks.chance import SURE
 from audit.config import Change, difference, misfit
@@ -23,6 +21,8 @@ def tolerance(noise: Noise | None) -> float:
 
     The prediction interval of a normal variable: Student's t with n - 1 degrees of freedom times s * sqrt(1 + 1/n).
     """
+    from scipy.stats import t  # a second of importing, which listing items need not wait for
+
     if noise is None:
         return 0.0
     quantile = float(t.ppf((1 + SURE) / 2, noise.runs - 1))
