@@ -21,6 +21,8 @@ from audit.cli import main
 
 IMPORTED = ("altair", "audit.gate.nodes", "audit.search.command", "jinja2", "numba", "pyarrow.parquet", "vl_convert")
 """What runs import sooner or later."""
+PLUGINS = ("jaxtyping",)
+"""What of it is a plugin of pytest."""
 
 
 def forked(
@@ -56,6 +58,8 @@ def _server() -> subprocess.Popen[str]:
 def _serve(questions: IO[str]) -> None:
     for name in IMPORTED:
         import_module(name)
+    for name in PLUGINS:  # else pytest warns that it cannot rewrite what is there already
+        sys.modules[name].__doc__ = f"{sys.modules[name].__doc__} PYTEST_DONT_REWRITE"
 
     for line in questions:
         child = os.fork()

@@ -78,7 +78,7 @@ def test_images_alone_ask_for_no_pass_and_are_kept_for_a_run_that_has_one(tmp_pa
     assert not {"of_strongest", "natural_slope"} & set(optimized(alone).numbers)
     assert not alone.scalars
     before = kept(tmp_path)
-    assert len(before) == 1
+    assert len(before) == 2  # the images, and the fingerprints of the weights
     whole, _ = ran(tmp_path, text)
     assert before < kept(tmp_path)
     assert "of_strongest" in optimized(whole).numbers

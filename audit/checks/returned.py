@@ -39,8 +39,11 @@ def _finding(finding: Any, outline: Outline) -> Finding:
     if finding.layer is not None and finding.layer not in units:
         raise ValueError(f'a finding is of the layer "{finding.layer}", which the model does not have')
     unit = None if finding.unit is None else int(finding.unit)
-    if unit is not None and not 0 <= unit < units.get(str(finding.layer), 0):
-        raise ValueError(f"a finding is of unit {unit} of {finding.layer}, which there is not")
+    layer = (
+        outline.layers[-1].name if finding.layer is None else finding.layer
+    )  # of the whole model: one of its outputs
+    if unit is not None and not 0 <= unit < units[layer]:
+        raise ValueError(f"a finding is of unit {unit} of {layer}, which there is not")
     return Finding(finding.layer, unit, str(finding.message), _number(finding.measured, "measured of a finding"))
 
 

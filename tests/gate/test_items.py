@@ -95,7 +95,9 @@ def test_an_id_selects_what_is_below_it_and_no_other_layer_is_measured(tmp_path:
     assert result.returncode == 0
     assert folder.outcomes() == {"audit.toml::demo::relu1::dead-units": "passed"}
     kept = list((tmp_path / "reports" / ".work").glob("*.npz"))
-    assert len(kept) == 2  # relu1's, and which pictures are damaged; neither conv1's nor the answers
+    assert (
+        len(kept) == 3
+    )  # relu1's, the weights' fingerprints, and which pictures are damaged; neither conv1's nor the answers
     assert "top-1" not in result.stdout
     folder.log("forwards.txt")
     result = folder.run("audit.toml::demo::conv1", "audit.toml::demo::accuracy", "-x")

@@ -62,6 +62,7 @@ PYTEST = """
 [tool.pytest.ini_options]
 audit_files = ["audit.toml"]
 addopts = ["--strict-markers"]
+filterwarnings = ["error"]
 """
 WORKFLOW = """
 on: [pull_request]
