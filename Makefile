@@ -11,7 +11,7 @@ demo: setup ## audit the embedded model and say where the report is
 	$(BIN)/deepvis-audit run audit.toml
 
 test: setup check ## formatting, types, architecture, tests; shapes and types are checked while the tests run
-	$(BIN)/python -m pytest -n 2 --dist loadfile -p no:deepvis_audit --jaxtyping-packages=$(CHECKED),beartype.beartype
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -p no:deepvis_audit --jaxtyping-packages=$(CHECKED),beartype.beartype
 
 setup: $(VENV)/.ready ## .venv with pinned packages, and the system libraries of the PDF report
 

@@ -137,8 +137,11 @@ class Folder:
         return forked("deepvis-audit", ["run", *arguments], cwd, {**environment(pdf), **options})
 
     def pytest(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """`python -m pytest ARGUMENTS`, here or in `cwd`."""
-        return ended([sys.executable, "-m", "pytest", *arguments], **{"cwd": self.path, **options})
+        """`pytest ARGUMENTS`, here or in `cwd`; `fresh`: in a process that has imported nothing."""
+        if options.pop("fresh", False):
+            return ended([sys.executable, "-m", "pytest", *arguments], **{"cwd": self.path, **options})
+        cwd, pdf = options.pop("cwd", self.path), options.pop("pdf", False)
+        return forked("pytest", arguments, cwd, {**environment(pdf), **options})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`deepvis-audit run ARGUMENTS`, not waited for."""

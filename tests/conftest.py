@@ -11,7 +11,12 @@ REAL = os.environ.get("DEEPVIS_DATA")
 torch.set_num_threads(1)  # small tensors: two threads wait for each other longer than one works
 
 
+LONGEST = ("test_real.py", "test_recognition.py", "test_real_networks.py", "test_lab.py")
+"""Files that begin first, so that no worker is left alone with them at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     for item in items:
         if item.get_closest_marker("cuda") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))

@@ -6,6 +6,7 @@ of signals and of the installed script start processes of their own.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,7 @@ def _run(command: list[str], cwd: str, environment: dict[str, str], out: str, er
     try:
         for number, path in enumerate((os.devnull, out, error)):
             os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT, 0o600), number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(cwd)

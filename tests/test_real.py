@@ -1,9 +1,6 @@
 """Real checkpoints on real pictures, audited by the program as a user runs it, against plain loops written here."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +18,8 @@ from torchvision.models import squeezenet1_0
 
 from audit.records import Report, Verdict
 from audit.store import read
+from tests.audits import environment
+from tests.prefork import forked
 
 pytestmark = pytest.mark.data
 
@@ -29,18 +28,15 @@ KEPT = 9
 DEEP = ("features.0", "features.1", "features.4.squeeze_activation", "features.12.expand3x3", "classifier.2")
 """Layers of SqueezeNet that are looked at closely."""
 
-PHOTOGRAPHS = 250
-"""Every second one."""
+PHOTOGRAPHS = 125
+"""Every fourth one."""
 
 
 def audited(file: Path, reports: Path, real: Path, *options: str, units: str = "random:2") -> None:
     """Runs the program on a file; 0: all passed, 1: some items did not."""
-    code = f"import sys; sys.path.insert(0, {str(EXAMPLES.parent)!r}); from audit.cli import main; main()"
-    command = [sys.executable, "-c", code, "run", str(file), "--report", str(reports), "-q", *options]
-    environment = {**os.environ, "DEEPVIS_DATA": str(real), "DEEPVIS_UNITS": units}
-    result = subprocess.run(
-        [*command, "-p", "no:cacheprovider"], env=environment, cwd=reports, capture_output=True, text=True, check=False
-    )
+    command = ["run", str(file), "--report", str(reports), "-q", *options, "-p", "no:cacheprovider"]
+    variables = {**environment(), "DEEPVIS_DATA": str(real), "DEEPVIS_UNITS": units}
+    result = forked("deepvis-audit", command, reports, variables)
     assert result.returncode in (0, 1), result.stdout[-3000:] + result.stderr[-3000:]
     assert "Traceback" not in result.stdout + result.stderr
 
@@ -131,7 +127,7 @@ PHOTOGRAPH = transforms.Compose(
 
 @pytest.fixture(scope="module")
 def squeezenet(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """The audit of the example with half of its photographs, two units a layer and a preset of few steps."""
+    """The audit of the example with a quarter of its photographs, two units a layer and a preset of few steps."""
     folder = tmp_path_factory.mktemp("squeezenet")
     text = (EXAMPLES / "squeezenet.toml").read_text()
     pictured = 'analyses = ["activations", "optimized", "max-patches", "deconv"]'
@@ -149,7 +145,7 @@ def photographs(real: Path) -> Loop:
     network = squeezenet1_0().eval()
     state = torch.load(real / "squeezenet1_0_imagenet.pth", map_location="cpu", weights_only=True)
     network.load_state_dict(state)
-    return looped(network, islice(examples_of(real / "imagenet-sample", PHOTOGRAPH), 0, None, 2), DEEP)
+    return looped(network, islice(examples_of(real / "imagenet-sample", PHOTOGRAPH), 0, None, 4), DEEP)
 
 
 def test_squeezenets_accuracy_is_that_of_a_plain_loop(squeezenet: Report, photographs: Loop, real: Path) -> None:
@@ -200,7 +196,7 @@ def test_the_strongest_photographs_are_those_of_brute_force(squeezenet: Report, 
 def test_a_unit_has_its_strongest_value_at_its_strongest_position(squeezenet: Report, real: Path) -> None:
     network = squeezenet1_0().eval()
     network.load_state_dict(torch.load(real / "squeezenet1_0_imagenet.pth", weights_only=True))
-    inputs = [image for _, _, image in islice(examples_of(real / "imagenet-sample", PHOTOGRAPH), 0, None, 2)]
+    inputs = [image for _, _, image in islice(examples_of(real / "imagenet-sample", PHOTOGRAPH), 0, None, 4)]
     found = next(record for record in squeezenet.strongest if record.layer == "features.4.squeeze_activation")
     seen: list[Tensor] = []
     network.get_submodule(found.layer).register_forward_hook(lambda _, __, output: seen.append(output.clone()))

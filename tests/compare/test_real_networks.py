@@ -31,7 +31,7 @@ def folder(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("resnets")
     text = (EXAMPLES / "cifar.toml").read_text().replace("${DEEPVIS_DATA}", str(real))
     assert "batch = 100" in text
-    (folder / "cifar.toml").write_text(text.replace("batch = 100", "batch = 100\nlimit = 600"))
+    (folder / "cifar.toml").write_text(text.replace("batch = 100", "batch = 100\nlimit = 300"))
     (folder / "cifar_resnet.py").write_text((EXAMPLES / "cifar_resnet.py").read_text())
     return folder
 

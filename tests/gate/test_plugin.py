@@ -29,7 +29,7 @@ def project(tmp_path: Path) -> Folder:
 
 def loaded(project: Folder, *arguments: str) -> tuple[set[str], set[str]]:
     """The packages, and our modules, that a run of the project's tests has loaded."""
-    result = project.pytest(*arguments, "-p", "no:cacheprovider")
+    result = project.pytest(*arguments, "-p", "no:cacheprovider", fresh=True)
     assert result.returncode == 0, result.stdout
     assert "1 passed" in result.stdout
     packages, ours = json.loads((project.path / "loaded.json").read_text())
@@ -45,7 +45,7 @@ def test_a_bare_pytest_loads_nothing_for_us_and_leaves_audit_toml_alone(project:
 
 
 def test_the_plugin_alone_loads_neither_torch_nor_pydantic_numpy_or_jinja2(project: Folder) -> None:
-    result = project.pytest("-p", "deepvis_audit", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    result = project.pytest("-p", "deepvis_audit", fresh=True, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     assert result.returncode == 0, result.stdout
     packages, ours = json.loads((project.path / "loaded.json").read_text())
     assert "audit.gate.plugin" in ours

@@ -74,7 +74,7 @@ def test_reliability_agrees_with_its_definition() -> None:
     assert groups[0].confidence == pytest.approx(np.mean([confidence[picture] for picture in first]))
     assert groups[0].accuracy == right / len(first)
     interval = binomtest(int(right), len(first)).proportion_ci(0.99, method="wilson")
-    assert (groups[0].low, groups[0].high) == (interval.low, interval.high)
+    assert (groups[0].low, groups[0].high) == pytest.approx((interval.low, interval.high), rel=1e-12, abs=1e-15)
 
 
 def test_nobody_is_reliable_without_a_picture() -> None:
