@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from audit.words import unit_of
+
 Direction = Literal["below", "above", "from"]
 
 FORM = re.compile(r"^at most ([0-9]+(?:\.[0-9]+)?)(?: ?(%)| ([a-z]+))? (below|above|from) baseline$")
@@ -74,7 +76,7 @@ def misfit(allowed: Change, unit: str) -> str | None:
     """Why a number of that unit cannot change so, and how to say what it can; None if it can."""
     if allowed.fits(unit):
         return None
-    wanted = f"1 {difference(unit)}".rstrip() if difference(unit) else "0.1"
+    wanted = f"1 {unit_of(1, difference(unit))}" if difference(unit) else "0.1"
     counted = "a number without a unit" if unit in BARE else f"a number of {unit}"
     return (
         f'the check measures {counted}: write "at most {wanted} {allowed.direction} baseline", or for a part of the '

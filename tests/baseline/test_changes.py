@@ -86,8 +86,8 @@ def test_no_text_is_a_mistake_too(written: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     ("check", "text", "said"),
     [
-        ("dead-units", "at most 2 layers above baseline", '%: write "at most 1 points above baseline"'),
-        ("degenerate-weights", "at most 2 points above baseline", 'layers: write "at most 1 layers above baseline"'),
+        ("dead-units", "at most 2 layers above baseline", '%: write "at most 1 point above baseline"'),
+        ("degenerate-weights", "at most 2 points above baseline", 'layers: write "at most 1 layer above baseline"'),
         ("frequency-bias", "at most 2 times above baseline", 'without a unit: write "at most 0.1 above baseline"'),
         ("normalisation-drift", "at most 1 point from baseline", 'without a unit: write "at most 0.1 from baseline"'),
     ],

@@ -133,7 +133,7 @@ def test_runs_that_agree_allow_nothing_for_noise() -> None:
 def test_a_number_of_another_unit_is_not_compared() -> None:
     with pytest.raises(Unavailable, match=r"measured in %, and this is layers"):
         held(judged(3, "layers"), Change(1, "layers", "above"), ENTRY)
-    with pytest.raises(AuditError, match=r'write "at most 1 points below baseline"'):
+    with pytest.raises(AuditError, match=r'write "at most 1 point below baseline"'):
         held(judged(90), Change(1, "layers", "below"), ENTRY)
 
 
