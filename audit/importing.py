@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +22,10 @@ def module_of(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look their module up
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        _without_bytecode(module)
     return module
 
 
@@ -38,8 +41,16 @@ def importable(path: Path) -> Iterator[None]:
         sys.path.remove(folder)
         new = set(sys.modules) - before
         for name in [name for name in new if _lies_in(sys.modules.get(name.partition(".")[0]), folder)]:
-            del sys.modules[name]
+            _without_bytecode(sys.modules.pop(name))
         importlib.invalidate_caches()
+
+
+def _without_bytecode(module: ModuleType) -> None:
+    """Forgets what Python kept of a file: a change of equal size within a second would be none to it."""
+    kept = getattr(module.__spec__, "cached", None)
+    if kept is not None:
+        with suppress(OSError):
+            Path(kept).unlink(missing_ok=True)
 
 
 def _lies_in(package: ModuleType | None, folder: str) -> bool:
