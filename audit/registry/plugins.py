@@ -7,11 +7,12 @@ installed package says it in its metadata, so that nothing of it is run before a
 import hashlib
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -237,7 +238,7 @@ def _installed(found: Mapping[tuple[str, str], Component]) -> tuple[list[Compone
     """What installed packages bring, none of it loaded, and what is said of names that are not theirs alone."""
     installed: dict[tuple[str, str], Component] = {}
     contested: dict[tuple[str, str], str] = {}
-    for component in (_of_package(kind, one) for kind, of in KINDS.items() for one in entry_points(group=of.group)):
+    for component in (_of_package(*announced) for announced in _entry_points(tuple(sys.path))):
         where = (space(component.kind), component.name)
         other = installed.get(where) or found.get(where)
         if other is None or (other.kind, other.path) != (component.kind, component.path):
@@ -247,6 +248,13 @@ def _installed(found: Mapping[tuple[str, str], Component]) -> tuple[list[Compone
             else:
                 contested[where] = taken
     return list(installed.values()), contested
+
+
+@lru_cache(maxsize=1)
+def _entry_points(_: tuple[str, ...]) -> list[tuple[str, EntryPoint]]:
+    """(kind, entry point) of the packages on that path, read once: that takes longer than to read an audit."""
+    found = entry_points()
+    return [(kind, point) for kind, of in KINDS.items() for point in found.select(group=of.group)]
 
 
 def _of_package(kind: str, point: EntryPoint) -> Component:
