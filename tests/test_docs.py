@@ -210,7 +210,7 @@ def test_the_waiver_of_the_docs_is_valid(tmp_path):
     (block,) = blocks(page("docs/waivers.md"), "toml")
     (tmp_path / "waivers.toml").write_text(block, encoding="utf-8")
     checks = [Item("audit.toml", "candidate", "layer2.0.relu", "dead-units")]
-    ((waiver, names),) = waivers_for(tmp_path / "waivers.toml", asked=True, checks=checks, others=[])
+    ((waiver, names),) = waivers_for(tmp_path / "waivers.toml", asked=True, items=checks, is_check=checks.__contains__)
     assert (waiver.units, names) == ((2, 3, 5), ("candidate::layer2.0.relu::dead-units",))
 
 

@@ -118,12 +118,17 @@ class Config:
         return self.positions.of(self.path(section))[0]
 
     def problem(self, place: Place, message: str) -> Problem:
-        """A mistake at a place such as (*config.path(model), "checkpoint"), or at what is nearest around it.
+        """A mistake at a place such as (*config.path(model), "checkpoint"), or at what is nearest around it."""
+        return problem_at(self.file, self.positions, Mistake(place, message))
 
-        Lines of the message after the first are indented by two; a line that is not is one that a name of the file
-        has in it, and is shown as such.
-        """
-        return Problem(str(self.file), *self.positions.of(place), re.sub(r"\n(?!  )", r"\\n", message))
+
+def problem_at(file: Path, positions: Positions, mistake: Mistake) -> Problem:
+    """The mistake with its line.
+
+    Lines of the message after the first are indented by two; a line that is not is one that a name of the file has in
+    it, and is shown as such.
+    """
+    return Problem(str(file), *positions.of(mistake.place), re.sub(r"\n(?!  )", r"\\n", mistake.message))
 
 
 def read(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -140,19 +145,30 @@ def read_partly(path: Path, environment: Mapping[str, str] = os.environ) -> tupl
     Where there are problems the sections that were kept may still speak of some that were not: a layer of a preset
     that is broken. ConfigError where there is nothing to read: no such file, no text, no TOML.
     """
-    text = text_of(path)
+    tables, positions = document(path)
     try:
-        tables, positions = parsed(path, text), Positions(text)
         reading = _Reading(*meant(tables, environment), path.parent)
         parts = reading.parts()
     except RecursionError:
-        raise ConfigError([Problem(str(path), 1, 1, "too many lists or tables inside each other")]) from None
+        raise _too_deep(path) from None
     config = Config(file=path, positions=positions, **parts)
     return config, sorted({config.problem(mistake.place, mistake.message) for mistake in reading.mistakes})
 
 
-def text_of(path: Path) -> str:
-    """The text of a file of ours; ConfigError where it cannot be read."""
+def document(path: Path) -> tuple[dict[str, Any], Positions]:
+    """The tables of a TOML file of ours, and where they stand; ConfigError where it cannot be read or is none."""
+    text = _text(path)
+    try:
+        return _parsed(path, text), Positions(text)
+    except RecursionError:
+        raise _too_deep(path) from None
+
+
+def _too_deep(path: Path) -> ConfigError:
+    return ConfigError([Problem(str(path), 1, 1, "too many lists or tables inside each other")])
+
+
+def _text(path: Path) -> str:
     try:
         contents = path.read_bytes()
     except OSError as error:
@@ -165,8 +181,7 @@ def text_of(path: Path) -> str:
         raise ConfigError([Problem(str(path), line, column, "is not UTF-8 text; save the file as UTF-8")]) from None
 
 
-def parsed(path: Path, text: str) -> dict[str, Any]:
-    """The tables of a TOML file; ConfigError, with the line, where it is none."""
+def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or Python's own limit on the digits of a number

@@ -72,14 +72,9 @@ def _baseline(config: Config) -> tuple[Baseline, Sequence[Problem]]:
 
 def _waivers(config: Config, subjects: Mapping[str, Subject]) -> Waivers:
     asked = config.audit.waivers
-    items = [item for one in subjects.values() for item in one.items(config.file.name)]
-    checks = [item for item in items if subjects[item.model].is_check(item)]
-    return waivers_for(
-        config.file.parent / (asked or DEFAULT),
-        asked is not None,
-        checks,
-        [item for item in items if item not in checks],
-    )
+    items = (item for one in subjects.values() for item in one.items(config.file.name))
+    file = config.file.parent / (asked or DEFAULT)
+    return waivers_for(file, asked is not None, items, lambda item: subjects[item.model].is_check(item))
 
 
 def device(name: str) -> torch.device:

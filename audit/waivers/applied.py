@@ -1,12 +1,12 @@
 """A verdict and the waivers of its item -> the verdict that counts."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 
 from audit.records import Verdict, Waiver
 from audit.waivers.reading import Waivers, is_glob
-from audit.words import listed, plural
+from audit.words import listed
 
 
 def waived(verdict: Verdict, waivers: Waivers, weights: str, today: date, passed: Callable[[str], bool]) -> Verdict:
@@ -31,10 +31,8 @@ def waived(verdict: Verdict, waivers: Waivers, weights: str, today: date, passed
     valid = [waiver for waiver in mine if date.fromisoformat(waiver.expires) >= today]
     if covering := _covering(verdict, valid):
         return replace(verdict, outcome="waived", waiver=covering)
-    if expired := _covering(verdict, mine):
-        first = min(
-            (waiver for waiver in mine if waiver not in valid), key=lambda waiver: waiver.expires, default=expired
-        )
+    if _covering(verdict, mine):
+        first = min((waiver for waiver in mine if waiver not in valid), key=lambda waiver: waiver.expires)
         said = (
             f"{verdict.message}; it was waived until {first.expires} by {first.owner} ({first.place}): "
             "mend it, or decide anew"
@@ -60,9 +58,8 @@ def _is_for(waiver: Waiver, weights: str) -> bool:
     return waiver.checkpoint is None or weights.startswith(waiver.checkpoint)
 
 
-def _covering(verdict: Verdict, waivers: Iterable[Waiver]) -> Waiver | None:
+def _covering(verdict: Verdict, waivers: Sequence[Waiver]) -> Waiver | None:
     """The first of the waivers that, together, let every finding pass."""
-    waivers = list(waivers)
     whole = next((waiver for waiver in waivers if waiver.units is None), None)
     if whole is not None:
         return whole
@@ -77,10 +74,7 @@ def _why_not(verdict: Verdict, own: Sequence[Waiver], weights: str) -> str:
         return f"the waiver of {other.owner} ({other.place}) is for the weights {other.checkpoint}"
     units = {unit for waiver in own for unit in waiver.units or ()}
     beyond = [str(finding.unit) for finding in verdict.findings if finding.unit not in units]
-    many = plural(len(beyond), "unit").partition(" ")[2]
-    said = (
-        f"and there {'is' if len(beyond) == 1 else 'are'} {many} {listed(beyond, 8)}"
-        if beyond
-        else "of which none is found"
-    )
+    said = "of which none is found"
+    if beyond:
+        said = f"and there {'is unit' if len(beyond) == 1 else 'are units'} {listed(beyond, 8)}"
     return f"the waiver of {own[0].owner} ({own[0].place}) is for units {listed(sorted(units), 8)}, {said}"

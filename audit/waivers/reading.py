@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -14,10 +14,9 @@ from pydantic import Field, ValidationError
 from audit.config import Section
 from audit.config.json_schema import of
 from audit.config.mistakes import Mistake, translate, unknown_key
-from audit.config.positions import Positions
-from audit.config.reading import parsed, text_of
+from audit.config.reading import document, problem_at
 from audit.config.sections import Positive, Text
-from audit.errors import ConfigError, Problem, nearest
+from audit.errors import ConfigError, nearest
 from audit.records import Item, Waiver
 
 DEFAULT = "waivers.toml"
@@ -29,7 +28,7 @@ class WaiverSection(Section):
     items: Text = Field(description="The item's id without the file, MODEL::LAYER::CHECK, or a glob of ids.")
     reason: Text = Field(description="Why the failure is acceptable.")
     owner: Text = Field(description="Who answers for it: a name, an address or a team.")
-    expires: date = Field(description="The last day on which it holds: 2027-01-31.", json_schema_extra={})
+    expires: date = Field(description="The last day on which it holds: 2027-01-31.")
     covers: Positive = Field(1, description="How many items a glob may fit; with more it is too broad.")
     units: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = Field(
         None, description="Only findings of these units pass; else all of the item's."
@@ -49,30 +48,38 @@ class Waivers:
         return iter(self.of)
 
 
-def waivers_for(file: Path, asked: bool, checks: Collection[Item], others: Collection[Item]) -> Waivers:
-    """The waivers of a file for the items that are checks; ConfigError with every mistake, each with its line.
+def waivers_for(file: Path, asked: bool, items: Iterable[Item], is_check: Callable[[Item], bool]) -> Waivers:
+    """The waivers of a file for those of the items that are checks; ConfigError with every mistake, each with its line.
 
     Without a file there are none, unless it was `asked` for. A waiver that fits no check, or more than it says that it
     covers, is a mistake.
     """
     if not file.exists() and not asked:
         return Waivers()
-    text = text_of(file)
-    try:
-        tables, positions = parsed(file, text), Positions(text)
-    except RecursionError:
-        raise ConfigError([Problem(str(file), 1, 1, "too many lists or tables inside each other")]) from None
+    tables, positions = document(file)
+    checks, others = _names(items, is_check)
     mistakes: list[Mistake] = []
     made: list[tuple[Waiver, tuple[str, ...]]] = []
     for number, section in _sections(tables, mistakes):
-        place = ("waivers", number, "items")
-        fitting = tuple(item.name for item in checks if _fits(section.items, item.name))
-        mistakes += [Mistake(place, wrong) for wrong in _too_much_or_little(section, fitting, checks, others)]
+        where = ("waivers", number, "items")
+        fitting = tuple(name for name in checks if _fits(section.items, name))
+        mistakes += [Mistake(where, wrong) for wrong in _too_much_or_little(section, fitting, checks, others)]
         line, _ = positions.of(("waivers", number))
-        made.append((_waiver(section, f"{file.name}:{line}"), fitting))
+        waiver = section.model_dump(exclude={"covers", "expires"})
+        place, expires = f"{file.name}:{line}", section.expires.isoformat()
+        made.append((Waiver(**waiver, place=place, expires=expires), fitting))
     if mistakes:
-        raise ConfigError(Problem(str(file), *positions.of(wrong.place), wrong.message) for wrong in mistakes)
+        raise ConfigError(problem_at(file, positions, mistake) for mistake in mistakes)
     return Waivers(tuple(made))
+
+
+def _names(items: Iterable[Item], is_check: Callable[[Item], bool]) -> tuple[list[str], list[str]]:
+    """Of the checks, and of what is none."""
+    checks: list[str] = []
+    others: list[str] = []
+    for item in items:
+        (checks if is_check(item) else others).append(item.name)
+    return checks, others
 
 
 def is_glob(pattern: str) -> bool:
@@ -101,31 +108,18 @@ def _fits(pattern: str, name: str) -> bool:
 
 
 def _too_much_or_little(
-    section: WaiverSection, fitting: Collection[str], checks: Collection[Item], others: Collection[Item]
+    section: WaiverSection, fitting: Collection[str], checks: Sequence[str], others: Sequence[str]
 ) -> Iterator[str]:
     asked = f'items = "{section.items}"'
     if not fitting:
-        there_is = [item.name for item in checks]
-        analysis = any(_fits(section.items, item.name) for item in others)
+        analysis = any(_fits(section.items, name) for name in others)
         yield (
             f"{asked} fits analyses only; what can be waived is the failure of a check"
             if analysis
-            else f"{asked} fits no check{nearest(section.items, there_is)}"
+            else f"{asked} fits no check{nearest(section.items, checks)}"
         )
     elif len(fitting) > section.covers:
         yield (
             f"{asked} fits {len(fitting)} checks, and the waiver covers {section.covers}: name fewer, or say "
             f"covers = {len(fitting)}"
         )
-
-
-def _waiver(section: WaiverSection, place: str) -> Waiver:
-    return Waiver(
-        items=section.items,
-        reason=section.reason,
-        owner=section.owner,
-        expires=section.expires.isoformat(),
-        place=place,
-        units=section.units,
-        checkpoint=section.checkpoint,
-    )

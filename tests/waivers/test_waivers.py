@@ -20,7 +20,7 @@ GOOD = 'reason = "known since March"\nowner = "vision team"\nexpires = 2026-07-0
 def read(folder: Path, *tables: str) -> Waivers:
     file = folder / "waivers.toml"
     file.write_text("".join(f"[[waivers]]\n{table}\n" for table in tables))
-    return waivers_for(file, asked=False, checks=CHECKS, others=OTHERS)
+    return waivers_for(file, asked=False, items=[*CHECKS, *OTHERS], is_check=CHECKS.__contains__)
 
 
 def wrong(folder: Path, *tables: str) -> list[str]:
@@ -136,9 +136,9 @@ def test_all_of_reason_owner_and_expiry_are_needed(tmp_path: Path) -> None:
 
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     missing = tmp_path / "waivers.toml"
-    assert not list(waivers_for(missing, asked=False, checks=CHECKS, others=OTHERS))
+    assert not list(waivers_for(missing, asked=False, items=[*CHECKS, *OTHERS], is_check=CHECKS.__contains__))
     with pytest.raises(ConfigError, match="cannot be read"):
-        waivers_for(missing, asked=True, checks=CHECKS, others=OTHERS)
+        waivers_for(missing, asked=True, items=[*CHECKS, *OTHERS], is_check=CHECKS.__contains__)
     missing.write_text("waivers = 3\nmore = 1\n")
     with pytest.raises(ConfigError, match=r"(?s):1:1: waivers are tables.*:2:1: no key \"more\""):
-        waivers_for(missing, asked=True, checks=CHECKS, others=OTHERS)
+        waivers_for(missing, asked=True, items=[*CHECKS, *OTHERS], is_check=CHECKS.__contains__)
