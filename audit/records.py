@@ -355,6 +355,10 @@ class Report:
     labels: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 
+    def table(self, name: str) -> Table | None:
+        """The table of that name, if it was made."""
+        return next((table for table in self.tables if table.name == name), None)
+
     @property
     def outcome(self) -> Outcome:
         """The worst outcome of all verdicts; where nothing passed, failed."""

@@ -11,7 +11,7 @@ REAL = os.environ.get("DEEPVIS_DATA")
 torch.set_num_threads(1)  # small tensors: two threads wait for each other longer than one works
 
 
-LONGEST = ("test_real.py", "test_recognition.py", "test_real_networks.py", "test_lab.py")
+LONGEST = ("test_real.py", "test_recognition.py", "test_mutated.py", "test_real_networks.py", "test_lab.py")
 """Files that begin first, so that no worker is left alone with them at the end."""
 
 

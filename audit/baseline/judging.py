@@ -10,7 +10,7 @@ from audit.checks.chance import SURE
 from audit.config import Change, difference, misfit
 from audit.errors import AuditError, Unavailable
 from audit.records import Judgement
-from audit.words import unit_of
+from audit.words import with_unit
 
 DIGITS = 9
 """Decimals of a change: 94.2 less 93.7 is 0.5, and not a rounding error more."""
@@ -21,10 +21,10 @@ def tolerance(noise: Noise | None) -> float:
 
     The prediction interval of a normal variable: Student's t with n - 1 degrees of freedom times s * sqrt(1 + 1/n).
     """
-    from scipy.stats import t  # a second of importing, which listing items need not wait for
-
     if noise is None:
         return 0.0
+    from scipy.stats import t  # a second of importing, for the few that need it
+
     quantile = float(t.ppf((1 + SURE) / 2, noise.runs - 1))
     return quantile * noise.deviation * sqrt(1 + 1 / noise.runs)
 
@@ -63,7 +63,7 @@ def held(judgement: Judgement, allowed: Change, entry: Entry) -> Judgement:
     unit = "%" if allowed.relative else difference(judgement.unit)
     change = _difference(judgement.measured, entry.value, allowed.relative)
     margin = _margin(entry, allowed.relative)
-    message = _message(judgement, allowed, entry, change, _with_unit(margin, unit))
+    message = _message(judgement, allowed, entry, change, with_unit(margin, unit))
     made = Judgement(change, allowed.amount + margin, "at most", unit, message, judgement.findings, allowed.amount)
     if allowed.direction == "below":
         made = replace(made, limit=0.0 - made.limit, good="at least", asked=0.0 - allowed.amount)
@@ -91,7 +91,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def _message(judgement: Judgement, allowed: Change, entry: Entry, change: float, margin: str) -> str:
-    now, then = (_with_unit(value, judgement.unit) for value in (judgement.measured, entry.value))
+    now, then = (with_unit(value, judgement.unit) for value in (judgement.measured, entry.value))
     side = "above" if change > 0 else "below"
     unit = "%" if allowed.relative else difference(judgement.unit)
     if isnan(change):
@@ -101,13 +101,13 @@ def _message(judgement: Judgement, allowed: Change, entry: Entry, change: float,
     elif isinf(change):
         said = f"{now}, {side} the {then} of the baseline, of which nothing is a part"
     else:
-        said = f"{now}, {_with_unit(abs(change), unit)} {side} the {then} of the baseline"
+        said = f"{now}, {with_unit(abs(change), unit)} {side} the {then} of the baseline"
     return f"{said}; {_allowed(allowed)} is allowed{_noise(entry.noise, margin, judgement.unit)}"
 
 
 def _allowed(allowed: Change) -> str:
     direction = "either way" if allowed.direction == "from" else allowed.direction
-    return f"at most {_with_unit(allowed.amount, allowed.unit)} {direction}"
+    return f"at most {with_unit(allowed.amount, allowed.unit)} {direction}"
 
 
 def _noise(noise: Noise | None, margin: str, unit: str) -> str:
@@ -118,9 +118,5 @@ def _noise(noise: Noise | None, margin: str, unit: str) -> str:
     return (
         f", and {margin} more for noise: so far from their mean lies one more run in {SURE:.0%} of the cases, after "
         f"{noise.runs} runs with other seeds whose standard deviation is "
-        f"{_with_unit(noise.deviation, difference(unit))}"
+        f"{with_unit(noise.deviation, difference(unit))}"
     )
-
-
-def _with_unit(value: float, unit: str) -> str:
-    return f"{value:.5g} {unit_of(value, unit)}".rstrip()

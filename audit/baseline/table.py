@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.baseline.numbers import Accepted, Baseline, Entry
-from audit.words import plural, unit_of
+from audit.words import plural, with_unit
 
 Row = tuple[str, ...]
 DIGEST = 12
@@ -78,7 +78,7 @@ def _numbers(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[Row
 
 
 def _number(entry: Entry | None) -> str:
-    return "none" if entry is None else f"{entry.value:.5g} {unit_of(entry.value, entry.unit)}".rstrip()
+    return "none" if entry is None else with_unit(entry.value, entry.unit)
 
 
 def _change(then: Entry | None, now: Entry | None) -> str:

@@ -199,7 +199,9 @@ def _columns(report: Report, layer: str) -> Mapping[str, np.ndarray]:
 
 
 def _table(report: Report, name: str) -> Table | None:
-    return next((table for table in report.tables if table.name == name and table.rows), None)
+    """One that has any rows."""
+    table = report.table(name)
+    return table if table is not None and table.rows else None
 
 
 def _side(report: Report, place: str) -> Side:

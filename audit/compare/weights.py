@@ -19,7 +19,7 @@ class Weights:
 
 def weights_of(report: Report, place: str) -> Mapping[str, Weights]:
     """Of every module that has any, in their order; StoreError for a run that did not note them."""
-    table = next((table for table in report.tables if table.name == "fingerprints"), None)
+    table = report.table("fingerprints")
     if table is None or not {"layer", "digest", "module"} <= table.columns.keys():
         raise StoreError(
             f"the run in {place} holds no fingerprints of its weights, so they cannot be compared: "

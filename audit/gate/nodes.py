@@ -15,8 +15,9 @@ from audit.gate.progress import listener
 from audit.gate.text import in_a_line, printable
 from audit.plan import Prepared, prepare
 from audit.records import Item, Report, Verdict
+from audit.render.wording import needed
 from audit.session import Session
-from audit.words import unit_of
+from audit.words import with_unit
 
 WORST_SHOWN = 10
 
@@ -187,15 +188,11 @@ def explained(verdict: Verdict) -> Iterator[str]:
 def _measured(verdict: Verdict) -> list[str]:
     if verdict.measured is None or verdict.limit is None:
         return []
-    measured, limit, asked = (
-        _with_unit(value, verdict.unit) for value in (verdict.measured, verdict.limit, verdict.asked)
-    )
-    needed = f"{asked}, {limit} with chance" if verdict.widened else limit
-    return [f"measured {measured}, needed {verdict.good} {needed}"]
+    return [f"measured {_written(verdict.measured, verdict.unit)}, needed {needed(verdict, _written)}"]
 
 
-def _with_unit(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:.4g} {unit_of(value, unit)}".rstrip()
+def _written(value: float | None, unit: str) -> str:
+    return "" if value is None else with_unit(value, unit, 4)
 
 
 def in_order(items: Iterable[pytest.Item]) -> list[pytest.Item]:

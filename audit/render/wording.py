@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 from audit.records import Verdict
@@ -46,11 +47,11 @@ def with_unit(value: float | None, unit: str) -> str:
     return f"{number(value)} {unit_of(value, unit.strip())}".rstrip()
 
 
-def needed(verdict: Verdict) -> str:
+def needed(verdict: Verdict, written: Callable[[float | None, str], str] = with_unit) -> str:
     """What is good: as it was asked for, and what chance makes of it; nothing where there is no limit."""
     if verdict.limit is None:
         return ""
-    limit, asked = (with_unit(value, verdict.unit) for value in (verdict.limit, verdict.asked))
+    limit, asked = (written(value, verdict.unit) for value in (verdict.limit, verdict.asked))
     return f"{verdict.good or 'limit'} {f'{asked}, {limit} with chance' if verdict.widened else limit}"
 
 

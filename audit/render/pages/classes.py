@@ -12,7 +12,7 @@ Facts = dict[int, tuple[Fact, ...]]
 
 def class_facts(report: Report) -> Facts:
     """By class: how many of the pictures are of it, on how many it is the answer, and the commonest other answer."""
-    answers = labelled(next((table for table in report.tables if table.name == "predictions"), None))
+    answers = labelled(report.table("predictions"))
     if answers is None:
         return {}
     found: Facts = {}

@@ -40,7 +40,7 @@ class Correspondence:
 
 def correspondence_section(report: Report) -> Correspondence | None:
     """None if no layer was asked for it."""
-    table = next((table for table in report.tables if table.name == CORRESPONDENCE), None)
+    table = report.table(CORRESPONDENCE)
     if table is None:
         return None
     rows = rows_of(table, "layer", "method", "within", "pck", "low", "high", "pictures", "keypoints")

@@ -56,10 +56,10 @@ class Detectors:
 
 def detectors_section(report: Report, columns: Mapping[str, Columns], embed: Embed) -> Detectors | None:
     """None if detectors were not asked for. Layers that a measured one rectifies are left out of rankings."""
-    table = next((table for table in report.tables if table.name == "detectors"), None)
+    table = report.table("detectors")
     if table is None or not table.rows:
         return None
-    concepts = next((table for table in report.tables if table.name == "concepts"), None)
+    concepts = report.table("concepts")
     named = {"class": list(report.labels), "concept": [row["name"] for row in rows_of(concepts, "name")]}
     rankings = (_ranking(report, columns, embed, of, names) for of, names in named.items())
     layers = _layers(rows_of(table, *table.columns))

@@ -24,7 +24,7 @@ MOST = 12
 
 def fooling_section(report: Report, embed: Embed) -> Section | None:
     """The section; None where nothing was attacked and no class has a fooling image."""
-    table = next((table for table in report.tables if table.name == ATTACKED), None)
+    table = report.table(ATTACKED)
     return section(
         "fooling",
         "fooling",

@@ -58,7 +58,7 @@ def inversions_of(report: Report, embed: Embed) -> Inversions | None:
     """The figure; None if no code was inverted."""
     found = {record.layer: record for record in report.pictures if record.kind == KIND}
     layers = [layer for layer in report.outline.layers if layer.name in found]
-    table = next((table for table in report.tables if table.name == KIND), None)
+    table = report.table(KIND)
     rows = rows_of(table, *COLUMNS)
     if not rows:
         return None
