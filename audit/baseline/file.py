@@ -2,10 +2,8 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from audit.baseline.numbers import Baseline
 from audit.baseline.positions import JsonPositions, Place
 from audit.errors import ConfigError, Problem, StoreError
+from audit.store.replacing import replace
 
 FORMAT = "deepvis-audit baseline"
 SCHEMA = 1
@@ -57,12 +56,11 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
     document = {"format": FORMAT, "schema": SCHEMA, "models": _plain(baseline.models)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=path.parent, prefix=".baseline-", delete=False, encoding="ascii") as file:
-            file.write(f"{_lines(document, 1)}\n")
-        os.chmod(file.name, 0o644)  # a temporary file is its owner's alone
-        os.replace(file.name, path)
+        replace(path, f"{_lines(document, 1)}\n".encode("ascii"))
     except OSError as error:
         raise StoreError(f"cannot write the baseline to {path}: {error.strerror or error}") from error
+    except StoreError as error:
+        raise StoreError(f"cannot write the baseline: {error}") from error
 
 
 def _parsed(path: Path, text: str) -> Any:

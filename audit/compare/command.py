@@ -10,8 +10,8 @@ from audit.compare.summary import summary
 from audit.compare.units import DRIFTED_BELOW
 from audit.errors import AuditError, StoreError
 from audit.records import Report
-from audit.render.html import replace
 from audit.store import read
+from audit.store.replacing import replace
 
 __all__ = ["DRIFTED_BELOW", "compare", "publish", "stored", "summary"]
 

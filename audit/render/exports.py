@@ -7,10 +7,10 @@ from pathlib import Path
 from audit.errors import AuditError, StoreError
 from audit.records import Report
 from audit.render.annotations import annotations
-from audit.render.html import replace
 from audit.render.markdown import COMMENT, markdown
 from audit.render.sarif import sarif
 from audit.render.statement import statement
+from audit.store.replacing import replace
 
 Render = Callable[[Sequence[Report]], str]
 

@@ -69,11 +69,11 @@ def _write(folder: Path, weasyprint: object) -> None:
     from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
-    from audit.render.html import replace
     from audit.render.pages import build
     from audit.render.sprites import for_print
     from audit.render.templates import environment
     from audit.store import read
+    from audit.store.replacing import replace
 
     text = (
         environment()

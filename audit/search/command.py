@@ -9,7 +9,6 @@ from audit.errors import StoreError
 from audit.measurement import Data
 from audit.model.load import Model
 from audit.plan import Prepared
-from audit.render.html import replace
 from audit.search import search as searching
 from audit.search import sweep as sweeping
 from audit.search.asked import Place, Wish, places, second_model
@@ -26,6 +25,7 @@ from audit.search.sweep import Swept
 from audit.search.table import table
 from audit.search.wording import remark
 from audit.search.writing import as_toml, write_presets
+from audit.store.replacing import replace
 from audit.store.work import Work
 
 __all__ = ["Bar", "Wish", "asked", "presets", "publish_search", "publish_sweep", "search", "sweep", "table", "write"]
