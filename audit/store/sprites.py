@@ -131,12 +131,15 @@ def read_sheet(
 
 
 def encode(pixels: UInt8[np.ndarray, "height width 3"], form: Literal["PNG", "JPEG"], quality: int = 92) -> bytes:
-    """The file of a picture: PNG without loss, or JPEG without chroma subsampling (4:4:4)."""
+    """The file of a picture: PNG without loss, or JPEG without chroma subsampling (4:4:4).
+
+    Pillow cannot optimize the code of a noisy JPEG: it makes room for one byte per pixel only.
+    """
     buffer = io.BytesIO()
     if form == "PNG":
         Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     else:
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 

@@ -205,6 +205,13 @@ def test_large_tiles_do_not_bleed_into_their_neighbours(tmp_path: Path) -> None:
     assert np.abs(read(tmp_path / "run").pictures[0].tiles.astype(int) - pixels).max() <= 1
 
 
+def test_tiles_that_are_nothing_but_noise_are_stored(tmp_path: Path) -> None:
+    pictures = tiled("layer", 2, 4, (227, 227))
+    noise = np.random.default_rng(0).integers(0, 256, pictures.tiles.shape, dtype=np.uint8)
+    write(with_pictures(dataclasses.replace(pictures, tiles=noise)), tmp_path / "run")
+    assert np.abs(read(tmp_path / "run").pictures[0].tiles.astype(int) - noise).mean() < 10
+
+
 def test_many_units_are_split_over_sheets_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("audit.store.sprites.SHEET_PIXELS", 5 * 9 * 64)
     pictures = tiled("layer", 12, 9, (8, 8))
