@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
-DESKTOP, PHONE, NARROW = (1300, 900), (390, 844), (320, 640)
-"""Width and height of what is seen, in CSS pixels."""
+DESKTOP, PHONE, NARROW, A4 = (1300, 900), (390, 844), (320, 640), (718, 1046)
+"""Width and height of what is seen, in CSS pixels; of a sheet of paper without its margins."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Opened:
         """Opens the first two of each kind of what is folded."""
         self.ask(UNFOLD)
 
+    def load(self) -> list[str]:
+        """Loads all pictures, also those far below; returns what is none."""
+        broken: list[str] = self.ask(LOAD)
+        return broken
+
     def watch(self) -> None:
         """Begins to listen."""
         page = self.page
@@ -56,6 +61,14 @@ class Opened:
         return not address.startswith("data:") and not within(address, self.folder)
 
 
+LOAD = """async () => {
+    const broken = [], all = [...document.images];
+    for (const image of all) image.loading = "eager";
+    for (const image of all) {
+        await image.decode().catch(() => broken.push(image.outerHTML.slice(0, 200)));
+    }
+    return broken;
+}"""
 UNFOLD = """() => {
     const seen = {};
     for (const folded of document.querySelectorAll("details")) {

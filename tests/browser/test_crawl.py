@@ -16,15 +16,6 @@ pytestmark = pytest.mark.browser
 
 LINKS = "() => [...new Set([...document.querySelectorAll('[href]')].map(link => link.href.baseVal ?? link.href))]"
 NAMES = "() => [...document.querySelectorAll('[id]')].map(named => named.id)"
-BROKEN = """async () => {
-    const broken = [];
-    for (const image of document.images) {
-        image.loading = "eager";
-        try { await image.decode(); } catch { broken.push(image); continue; }
-        if (!image.naturalWidth) broken.push(image);
-    }
-    return broken.map(image => image.outerHTML.slice(0, 200));
-}"""
 
 
 def faults(view: Opened, start: Path) -> list[str]:
@@ -38,7 +29,7 @@ def faults(view: Opened, start: Path) -> list[str]:
         found = view.ask(NAMES)
         names[path] = set(found)
         wrong += [f"{path.name}: id {name} is used twice" for name in sorted(names[path]) if found.count(name) > 1]
-        wrong += [f"{path.name}: no picture: {image}" for image in view.ask(BROKEN)]
+        wrong += [f"{path.name}: no picture: {image}" for image in view.load()]
         links += [(path, link) for link in view.ask(LINKS) if not link.startswith("data:")]
         waiting += [file for file in _files(links, view.folder) if file.suffix == ".html" and file.is_file()]
     wrong += [f"{path.name}: {why}: {link}" for path, link in links if (why := _dead(link, names))]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.opening import DESKTOP, NARROW, PHONE, opened
+from tests.browser.opening import A4, DESKTOP, NARROW, PHONE, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -58,6 +58,11 @@ COVERED = """() => {
 }"""
 """Links of what sticks to the edge that something else lies upon."""
 
+BEYOND = """() => [...document.querySelectorAll("table")]
+    .filter(table => table.checkVisibility() && table.getBoundingClientRect().right > innerWidth + 1)
+    .map(table => `${table.parentElement.ariaLabel}: ${table.getBoundingClientRect().right} of ${innerWidth}`)"""
+"""Tables whose last columns nobody can scroll to on paper."""
+
 SCROLL = """async () => {
     for (let y = 0; y < document.scrollingElement.scrollHeight; y += innerHeight / 2) {
         scrollTo({ top: y, behavior: "instant" });
@@ -79,6 +84,7 @@ HIDDEN = """name => {
         .map(one => one.getBoundingClientRect().bottom));
     return part.top < bar - 1 || part.top > innerHeight;
 }"""
+HEIGHTS = "() => [...document.images].map(image => [image.outerHTML.slice(0, 200), image.offsetHeight])"
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE, NARROW], ids=lambda size: str(size[0]))
@@ -109,6 +115,22 @@ def test_nothing_moves_while_the_page_loads_and_is_scrolled(browser: "Browser", 
         assert view.ask("() => shifts") == []
 
 
+def test_paper_has_all_columns_in_black_on_white(browser: "Browser", page: Path) -> None:
+    with opened(browser, page, A4, "dark") as view:
+        view.page.emulate_media(media="print")
+        assert view.ask(BEYOND) == []
+        assert view.ask("() => getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_pictures_have_their_room_before_they_are_loaded(browser: "Browser", page: Path) -> None:
+    with opened(browser, page) as view:
+        before = view.ask(HEIGHTS)
+        view.load()
+        after = view.ask(HEIGHTS)
+        grown = [image for (image, small), (_, large) in zip(before, after, strict=True) if abs(small - large) > 1]
+        assert grown == []
+
+
 WRONG = """<!doctype html><style>p { width: 5rem; white-space: nowrap } .cut { overflow: hidden }</style>
 <nav style="position: sticky; top: 0"><a href="#here">a link</a></nav>
 <div style="position: fixed; inset: 0 auto auto 0; width: 9rem; height: 9rem">over it</div>
@@ -123,9 +145,9 @@ def test_what_is_wrong_is_found(browser: "Browser", tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.html"
     wrong.write_text(WRONG, encoding="utf-8")
     with opened(browser, wrong, PHONE, script=SHIFTS) as view:
+        view.page.wait_for_function("() => shifts.length")
         assert 'id="wide"' in "".join(view.ask(TOO_WIDE))
         assert [box[:5] for box in view.ask(CUT)] == ["<p id", "<p cl"]
         assert "over it" in view.ask(COVERED)[0]
         view.ask("() => { location.hash = 'here' }")
         assert view.ask(HIDDEN, "here")
-        view.page.wait_for_function("() => shifts.length")

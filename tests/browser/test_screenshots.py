@@ -24,6 +24,7 @@ TALL = 3000
 
 def shot(view: Opened, folder: Path, name: str) -> np.ndarray:
     """Files NAME-01.png ... from the top of the page to its end; returns the first."""
+    view.load()
     height = view.ask("() => document.documentElement.scrollHeight")
     width = view.page.viewport_size["width"]  # type: ignore[index]
     files = []
