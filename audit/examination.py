@@ -298,7 +298,7 @@ class Examination:
         if "activation" not in pictures.numbers or layer.name not in self.measured.needs.layers:
             return pictures
         try:
-            return beside(pictures, self.measured.strongest(layer), self.measured.slope(pictures.tiles.shape[2:4]))
+            return beside(pictures, self.measured.strongest(layer), self.measured.slope(pictures.size))
         except Exception:  # what is wrong with the pictures is said by the items that need them
             return pictures
 

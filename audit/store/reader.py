@@ -13,12 +13,15 @@ from audit.errors import StoreError
 from audit.records import Pictures, Report, Table
 from audit.store import document, table, tables
 from audit.store import pictures as of_pictures
-from audit.store.sprites import Sheet, read_sheet
+from audit.store.sprites import Sheet
+from audit.store.tiles import sheet_tiles
 from audit.store.writer import HISTOGRAMS, PICTURES, RESULTS, SPRITES, TABLES, UNITS
 
 
 def read(folder: Path) -> Report:
     """The report that `write` put into `folder`: the same records, pictures as they were stored (JPEG above 64 pixels).
+
+    Pictures stay in their files, whose digests are checked, until somebody looks at them.
 
     StoreError if there is none, if it has another version, or if a file is missing or not the one that was written.
     """
@@ -56,21 +59,17 @@ def sheet_digests(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _pictures(entry: Mapping[str, Any], sprites: Path, numbers: Mapping[str, np.ndarray]) -> Pictures:
-    units, tiles, size, groups = entry["units"], entry["tiles"], tuple(entry["size"]), tuple(entry["groups"])
-    pixels = np.zeros((len(units), tiles, *size, 3), dtype=np.uint8)
     sheets = [Sheet(**{**sheet, "cell": tuple(sheet["cell"])}) for sheet in entry["sheets"]]
-    if sum(sheet.units for sheet in sheets) != (len(units) if pixels.size else 0):
-        raise ValueError(f"the sprites of {entry['layer']!r} do not show its units")
+    tiles = sheet_tiles(sprites, sheets, (len(entry["units"]), entry["tiles"]), len(entry["groups"]), entry["size"])
     for sheet in sheets:
-        content = _checked(sprites / _plain(sheet.file), sheet.sha256)
-        pixels[sheet.first : sheet.first + sheet.units] = read_sheet(content, sheet, tiles, max(1, len(groups)), size)
+        tiles.check(sheet, _checked(sprites / _plain(sheet.file), sheet.sha256))
     return Pictures(
         layer=entry["layer"],
         kind=entry["kind"],
-        units=tuple(units),
-        tiles=pixels,
+        units=tuple(entry["units"]),
+        tiles=tiles,
         captions=tuple(tuple(row) for row in entry["captions"]),
-        groups=groups,
+        groups=tuple(entry["groups"]),
         note=entry["note"],
         numbers=numbers,
         names=tuple(entry["names"]),

@@ -236,7 +236,7 @@ class _Panels:
     def panel(self, kind: str, pictures: Pictures | None, unit: int, of: str) -> Panel:
         title = KINDS.get(kind, (kind, ""))[0]
         identifier = place("pictures", self.layer, unit, kind)
-        if pictures is None or unit not in pictures.units or not pictures.tiles.size:
+        if pictures is None or unit not in pictures.units or 0 in pictures.tiles.shape:
             why = self.failed[kind].message if kind in self.failed else "not made for this unit"
             return Panel(identifier, title, kind, (), 1, 0, 0, None, f"{NOTHING}: {why}")
         row = pictures.units.index(unit)
