@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
@@ -209,6 +209,7 @@ class Claim:
     source: str
 
 
+@runtime_checkable
 class Tiles(Protocol):
     """uint8[unit, tile, y, x, 3]: an array, or pictures in files that are read when they are indexed; `[:]` is all."""
 

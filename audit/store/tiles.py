@@ -111,7 +111,9 @@ class SheetTiles:
                     out[unit - units.start] = self._cut(pixels, sheet, unit - sheet.first)
         return out
 
-    def _cut(self, pixels: UInt8[np.ndarray, "height width 3"], sheet: Sheet, place: int) -> UInt8[np.ndarray, "tile y x 3"]:
+    def _cut(
+        self, pixels: UInt8[np.ndarray, "height width 3"], sheet: Sheet, place: int
+    ) -> UInt8[np.ndarray, "tile y x 3"]:
         (height, width), (cell_y, cell_x) = self._montage(sheet), sheet.cell
         corner = np.array([place // sheet.columns * height, place % sheet.columns * width])
         corners = corner + places(self.tiles, self.groups) * (cell_y, cell_x)

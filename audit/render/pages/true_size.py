@@ -7,7 +7,6 @@ receptive field, so that it shows how much larger and more complex units' subjec
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-
 from audit.records import Layer, Pictures, Report
 from audit.render.pages.sections import NOTHING
 from audit.render.sprites import Embedded, true_size

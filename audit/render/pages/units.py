@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from audit.analyses.summaries import INVARIANCE
 from audit.records import Layer, Pictures, Report, Verdict
 from audit.render.charts.distributions import ridges
@@ -240,14 +238,15 @@ class _Panels:
             why = self.failed[kind].message if kind in self.failed else "not made for this unit"
             return Panel(identifier, title, kind, (), 1, 0, 0, None, f"{NOTHING}: {why}")
         row = pictures.units.index(unit)
-        tiles, captions, names = pictures.tiles[row], pictures.captions[row], pictures.groups or (kind,)
-        size = len(tiles) // len(names)
+        captions, names = pictures.captions[row], pictures.groups or (kind,)
+        size = len(captions) // len(names)
         lines = {row["preset"]: line_of(row) for row in self.rows[unit]} if pictures.numbers else {}
         blocks = tuple(
             self._block(
                 name if len(names) > 1 else "",
                 f"{title} of {of}{f', {name}' if len(names) > 1 else ''}",
-                tiles[index * size : (index + 1) * size],
+                pictures,
+                (row, index),
                 captions[index * size : (index + 1) * size],
                 lines.get(name, ""),
             )
@@ -261,15 +260,23 @@ class _Panels:
             kind=kind,
             blocks=blocks,
             columns=columns,
-            tile=tiles.shape[2],
+            tile=pictures.size[1],
             width=columns * grid(size)[1],
-            whole=self.embed(tiles, len(names)) if self.whole and not empty else None,
+            whole=self.embed(pictures.tiles[row], len(names)) if self.whole and not empty else None,
             status=blocks[0].status if empty and len({block.status for block in blocks}) == 1 else "",
         )
 
-    def _block(self, name: str, alt: str, tiles: np.ndarray, captions: Sequence[str], numbers: str) -> Block:
+    def _block(  # noqa: PLR0917  # a block is its parts
+        self,
+        name: str,
+        alt: str,
+        pictures: Pictures,
+        place: tuple[int, int],
+        captions: Sequence[str],
+        numbers: str,
+    ) -> Block:
         marked = tuple(Tile(caption, caption.lower().startswith(NOTHING)) for caption in captions)
         status = captions[0] if all(tile.void for tile in marked) else ""
-        image = None if status or self.whole else self.embed(tiles, 1)
+        image = None if status or self.whole else self.embed.block(pictures, *place)
         first = next((tile.caption for tile in marked if not tile.void), "")
-        return Block(name, image, grid(len(tiles))[1], marked, status, first, f"{alt}; first: {first}", numbers)
+        return Block(name, image, grid(len(captions))[1], marked, status, first, f"{alt}; first: {first}", numbers)
