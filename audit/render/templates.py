@@ -31,16 +31,21 @@ def environment() -> Environment:
         loader=FileSystemLoader(find(), encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_shown,
+        finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
-    filled.filters["plural"] = plural
+    filled.filters |= {"plural": plural, "in_script": in_script}
     return filled
 
 
-def _shown(value: object) -> object:
+def in_script(json: str) -> Markup:
+    """JSON that stands in a script element: nothing in it ends the element, or begins another."""
+    return Markup(json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def shown(value: object) -> object:
     """Untrusted text without characters that would garble the page; markup and numbers as they are."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)

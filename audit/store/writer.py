@@ -14,7 +14,7 @@ from audit.store.sprites import write_sheets
 
 RESULTS, UNITS, HISTOGRAMS, PICTURES = "results.json", "units.parquet", "histograms.parquet", "pictures.parquet"
 SPRITES, TABLES = "sprites", "tables"
-RENDERED = ("report.html", "report.pdf")
+RENDERED = ("report.html", "report.pdf", "report")
 
 
 def write(report: Report, folder: Path) -> None:
@@ -74,9 +74,10 @@ def _fill(report: Report, folder: Path) -> None:
 
 
 def _replace(staged: Path, folder: Path, old: Path) -> None:
-    for name in RENDERED:
-        (folder / name).unlink(missing_ok=True)
     old.mkdir()
+    for name in RENDERED:
+        if (folder / name).exists():
+            shutil.move(folder / name, old / name)
     for name in (SPRITES, TABLES):
         if (folder / name).exists():
             shutil.move(folder / name, old / name)
