@@ -44,7 +44,7 @@
   const results = (found, asked) => {
     const tokens = words(asked);
     const matches = (text) => tokens.every((token) => text.toLowerCase().includes(token));
-    const layers = found.layers.filter((layer) => matches(`${layer.name} ${layer.kind}`))
+    const layers = found.layers.filter((layer) => matches(layer.name))
       .map((layer) => ({ group: "Layers", text: layer.name, more: layer.kind, href: address(layer.href) }));
     const flags = found.flags.filter(([index, unit, text]) => matches(`${found.layers[index].name} unit ${unit} ${text}`))
       .map(([index, unit, text]) => ({ group: "Findings", text: `${found.layers[index].name} unit ${unit}`, more: text, href: unitLink(found.layers[index], unit) }));

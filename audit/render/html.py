@@ -21,6 +21,7 @@ from audit.render.layout import FOLDER, LARGE, PAGE, Choice, Layout, layout_of
 from audit.render.pages import ReportPage, build
 from audit.render.sprites import Beside, for_screen
 from audit.render.templates import environment, find, in_script
+from audit.render.vega import bundle
 from audit.render.wording import encoded
 from audit.store import read
 from audit.store.replacing import replace
@@ -132,10 +133,7 @@ def _script() -> str:
 
 @cache
 def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed, as the installed vl-convert brings them."""
-    import vl_convert
-
-    return _closed(vl_convert.javascript_bundle())
+    return _closed(bundle())
 
 
 def _closed(script: str) -> str:

@@ -38,7 +38,7 @@ class Layout:
         return not self.pages
 
     def seen_from(self, page: str) -> Callable[[str], str]:
-        """What makes addresses within the report those of that page: #unit/conv1/3 -> report/001-conv1.html#unit/conv1/3.
+        """What makes addresses within the report those of a page: #unit/conv1/3 -> report/001-conv1.html#unit/conv1/3.
 
         Addresses of files are relative to the folder of the run; data URIs stay.
         """

@@ -48,8 +48,8 @@ class Chart:
 def interactive(chart: Any, name: str, rows: int = 1) -> Drawing:
     """An Altair chart as `svg`, and as what a page's script makes of it: the same, that says its numbers."""
     spec = _styled(chart, rows, ROOM)
-    spec["config"]["mark"] = {"tooltip": {"content": "encoding"}}
-    return Drawing(svg(chart, name, rows), json.dumps(_drawable(spec), separators=(",", ":")))
+    said = {**spec, "config": {**spec["config"], "mark": {"tooltip": {"content": "encoding"}}}}
+    return Drawing(_svg(spec, name), json.dumps(said, separators=(",", ":")))
 
 
 def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = ROOM) -> Markup:
@@ -58,9 +58,13 @@ def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = RO
     `name` tells its ids from those of the page's other charts. `rows`: of how many rows a chart of names is; many are
     drawn closer together. `room` is left around it, in pixels.
     """
+    return _svg(_styled(chart, rows, room), name)
+
+
+def _svg(spec: Mapping[str, Any], name: str) -> Markup:
     import vl_convert
 
-    return _plain(vl_convert.vegalite_to_svg(_drawable(_styled(chart, rows, room)), allowed_base_urls=[]), name)
+    return _plain(vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[]), name)
 
 
 def _styled(chart: Any, rows: int, room: Mapping[str, int] | int) -> dict[str, Any]:
@@ -91,8 +95,8 @@ def _styled(chart: Any, rows: int, room: Mapping[str, int] | int) -> dict[str, A
         )
         .configure_text(fontSize=11)
     )
-    specification: dict[str, Any] = styled.to_dict()
-    return specification
+    drawable: dict[str, Any] = _drawable(styled.to_dict(validate=False))
+    return drawable
 
 
 def _drawable(value: Any) -> Any:
