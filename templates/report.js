@@ -1,7 +1,7 @@
 "use strict";
 // What a page of the report can do beyond being read: search, filters, the table of all units, keys, charts that answer.
 (() => {
-  const root = document.documentElement.dataset.root;
+  const root = document.body.dataset.root;
   const find = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const make = (tag, attributes = {}, ...children) => {
@@ -246,7 +246,7 @@
       live.style.height = `${size.height}px`;
       drawing.replaceChildren(place);
     };
-    if (find("#vega") || root !== undefined && !find("#data")) drawing.addEventListener("pointerenter", begin);
+    drawing.addEventListener("pointerenter", begin);
   }
 
   // ---- captions of tiles, where the pointer is ----
@@ -270,6 +270,7 @@
   const help = find(".help");
   help.hidden = false;
   help.onclick = () => dialog.showModal();
+  find("button", dialog).onclick = () => dialog.close();
   find(".search").hidden = false;
   const enlarged = () => find(".panel:target, .mosaic:target");
   const step = (selector, direction) => {

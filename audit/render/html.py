@@ -40,7 +40,7 @@ def render(folder: Path, choice: Choice = "auto") -> Path:
     layout = layout_of(report, folder, choice)
     if layout.one_file:
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
-        return _one_file(report, folder, layout)
+        return _one_file(report, folder)
     return _pages(report, folder, layout)
 
 
@@ -52,16 +52,18 @@ def warning(page: Path) -> str | None:
     return f"{page} is {size / 1e6:.0f} MB large, which browsers and mail programs may refuse: render it as a folder"
 
 
-def _one_file(report: Report, folder: Path, layout: Layout) -> Path:
+def text(page: ReportPage) -> bytes:
+    """A page with everything inside it."""
+    layout, script, vega = Layout(), _script(), _vega()
+    policy = f"{CLOSED}; img-src data:; script-src {_hash(script)} {_hash(vega)}"
+    inside = {"script": Markup(script), "vega": Markup(vega), "data": _data(page, layout)}
+    return _Writer(page, layout, policy, inside).text("report.html", PAGE)
+
+
+def _one_file(report: Report, folder: Path) -> Path:
     large = [record.tiles.shape for record in report.pictures if max(record.size) > LOSSLESS_SIDE]
     embed = for_screen(sum(shape[0] * shape[1] for shape in large))
-    page = build(report, embed)
-    script, vega = _script(), _vega()
-    policy = f"{CLOSED}; img-src data:; script-src {_hash(script)} {_hash(vega)}"
-    writer = _Writer(
-        page, layout, policy, {"script": Markup(script), "vega": Markup(vega), "data": _data(page, layout)}
-    )
-    return replace(folder / PAGE, writer.text("report.html", PAGE))
+    return replace(folder / PAGE, text(build(report, embed)))
 
 
 def _pages(report: Report, folder: Path, layout: Layout) -> Path:

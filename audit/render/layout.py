@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from audit.records import Report
+from audit.render.pages.layers import among_units
 from audit.render.wording import encoded
 from audit.store.sprites import file_stem
 from audit.store.writer import SPRITES
@@ -68,12 +69,11 @@ def layout_of(report: Report, folder: Path, choice: Choice) -> Layout:
     """One file where its pictures are small enough, or where that is asked for."""
     if choice == "file" or (choice == "auto" and _bytes(folder) <= ONE_FILE):
         return Layout()
-    pictured = {record.layer for record in report.pictures}
     return Layout(
         {
             encoded(layer.name): f"{index:03d}-{file_stem(layer.name, '')}.html"
             for index, layer in enumerate(report.outline.layers, 1)
-            if layer.name in pictured
+            if among_units(layer, report)
         }
     )
 

@@ -31,7 +31,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(find(), encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=shown,
+        finalize=readable,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -45,7 +45,7 @@ def in_script(json: str) -> Markup:
     return Markup(json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def shown(value: object) -> object:
+def readable(value: object) -> object:
     """Untrusted text without characters that would garble the page; markup and numbers as they are."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -8,8 +8,9 @@ import numpy as np
 
 from audit.records import Layer, Report
 from audit.render.pages.columns import COLUMNS, FLAGS, SHARES, UNITS, Columns
+from audit.render.pages.layers import among_units
 from audit.render.pages.verdicts import ItemRow, flags
-from audit.render.templates import shown
+from audit.render.templates import readable
 from audit.render.wording import link, place
 
 
@@ -49,15 +50,14 @@ def _kind(name: str) -> str:
 
 
 def _layer(layer: Layer, report: Report, columns: Columns, names: Sequence[str]) -> dict[str, Any]:
-    pictured = sorted(
-        {unit for record in report.pictures if record.layer == layer.name and not record.names for unit in record.units}
-    )
+    shown = among_units(layer, report)
+    pictured = sorted({unit for record in shown if not record.names for unit in record.units})
     values = np.stack([np.asarray(column, "<f4") for column in columns.values()]) if columns else np.zeros(0, "<f4")
     return {
         "name": layer.name,
         "kind": layer.kind,
         "units": layer.units if columns else 0,
-        "href": link(place("layer" if pictured else "row", layer.name)),
+        "href": link(place("layer" if shown else "row", layer.name)),
         "unit": link(place("unit", layer.name)),
         "pictured": pictured,
         "classes": report.outline.has_classes(layer) and len(report.labels) == layer.units,
@@ -72,4 +72,4 @@ def _plain(value: Any) -> Any:
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
-    return shown(value)
+    return readable(value)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from audit.records import REFUSED, Layer, Outcome, Report
 from audit.render.pages.columns import Columns
-from audit.render.pages.layers import outcome_of
+from audit.render.pages.layers import among_units, outcome_of
 from audit.render.pages.verdicts import ICONS
 from audit.render.wording import link, percent, place
 from audit.words import plural
@@ -49,12 +49,11 @@ def strip_of(report: Report, columns: Mapping[str, Columns]) -> Strip | None:
 
 
 def _marks(report: Report, columns: Mapping[str, Columns]) -> Iterator[LayerMark]:
-    pictured = {record.layer for record in report.pictures}
     for layer in report.outline.layers:
         shares = np.asarray(columns.get(layer.name, {}).get("share_of_images", []), np.float64)
         known = shares[np.isfinite(shares)]
         if len(known):
-            yield _mark(layer, known, report, layer.name in pictured)
+            yield _mark(layer, known, report, bool(among_units(layer, report)))
 
 
 def _mark(layer: Layer, shares: Float[np.ndarray, " unit"], report: Report, pictured: bool) -> LayerMark:
