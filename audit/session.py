@@ -19,6 +19,7 @@ from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
 from audit.errors import AuditError, Unavailable, nearest
 from audit.examination import Examination
+from audit.history import rebuild
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
 from audit.records import Histogram, Item, Outline, Pictures, Report, Scalars, Table, TopK, Verdict, joined
@@ -120,7 +121,7 @@ class Session:
         """Writes the report of a model, with its pages; StoreError where it cannot be written.
 
         It becomes the latest once report.html is there: a PDF that cannot be made does not hide it, nor a renderer of
-        a plugin that fails, which comes last.
+        a plugin that fails, nor the index of all runs, which comes last.
         """
         with registry.using(self.config.plugins), events.work(self.listener, f"{model}: report", 3) as advance:
             report = self.reports[model] = self.report(model)
@@ -133,7 +134,8 @@ class Session:
             publish_latest(folder, latest)
             advance(1)
             no_pdf = _no_pdf(folder)
-            failures = (_failure(name, report, folder) for name in self.config.audit.renderers)
+            failures = [_failure(name, report, folder) for name in self.config.audit.renderers]
+            failures.append(_unlisted(self.folder))
             return Published(report, folder, latest, no_pdf, tuple(failure for failure in failures if failure))
 
     def report(self, model: str) -> Report:
@@ -218,6 +220,17 @@ def _failure(renderer: str, report: Report, folder: Path) -> str | None:
     except (Exception, SystemExit) as error:
         words = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
         return f"renderer {renderer}: {registry.plugins().blame(error) or words}"
+    return None
+
+
+def _unlisted(reports: Path) -> str | None:
+    """Makes the index of all runs again; a line on why it could not."""
+    try:
+        rebuild(reports)
+    except AuditError as error:
+        return f"index: {' '.join(str(error).split())}"
+    except Exception as error:
+        return f"index: {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
     return None
 
 

@@ -118,7 +118,12 @@ def test_one_model_can_be_selected_by_its_name(two: tuple[Folder, subprocess.Com
     folder, _ = two
     result = folder.run("audit.toml::second", "-k", "dead-units", "--report", "chosen")
     assert result.returncode == 0
-    assert sorted(path.name for path in (folder.path / "chosen").iterdir()) == [".work", "second"]
+    assert sorted(path.name for path in (folder.path / "chosen").iterdir()) == [
+        ".index.json",
+        ".work",
+        "index.html",
+        "second",
+    ]
 
 
 def test_render_makes_both_pages_again_without_torch(two: tuple[Folder, subprocess.CompletedProcess[str]]) -> None:

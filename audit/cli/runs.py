@@ -1,4 +1,4 @@
-"""Runs: made, rendered again, exported, compared."""
+"""Runs: made, rendered again, listed, exported, compared."""
 
 import os
 from pathlib import Path
@@ -57,6 +57,20 @@ def render(folder: Annotated[Path, typer.Argument(help="A run's folder: reports/
     except AuditError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def index(
+    folder: Annotated[Path, typer.Argument(help="The folder of the reports.")] = Path("reports"),
+) -> None:
+    """Make index.html again: all models and runs of a folder of reports, and what changed from run to run.
+
+    Every run does this at its end. Exit codes: 0 written, 1 not.
+    """
+    from audit.history import rebuild
+
+    with ending(1):
+        typer.echo(rebuild(folder))
 
 
 @app.command()
