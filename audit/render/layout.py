@@ -10,13 +10,12 @@ from audit.records import Report
 from audit.render.pages.layers import among_units
 from audit.render.wording import encoded
 from audit.store.sprites import file_stem
-from audit.store.writer import SPRITES
+from audit.store.writer import BESIDE, RENDERED, SPRITES
 
 Choice = Literal["auto", "file", "folder"]
 
-PAGE = "report.html"
-FOLDER = "report"
-"""Of the pages of layers, scripts and pictures, beside `PAGE`."""
+PAGE, FOLDER = RENDERED[0], BESIDE
+"""The page, and the folder of the pages of layers, scripts and pictures beside it."""
 
 ONE_FILE = 20_000_000
 """Bytes of a page up to which `auto` makes one file of it."""
