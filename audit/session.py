@@ -54,7 +54,7 @@ class Session:
         self.config = prepared.config
         self.folder = folder or prepared.config.file.parent / prepared.config.audit.report
         self.started = datetime.now(UTC)
-        self.listener = listener or events.Silence()
+        self.listener = events.Clock(listener or events.Silence())
         self.reports: dict[str, Report] = {}
         data = Data(prepared.config, self.listener)
         with registry.using(prepared.config.plugins):
@@ -183,6 +183,7 @@ class Session:
         return {
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": f"{(datetime.now(UTC) - self.started).total_seconds():.1f}",
+            "steps": _took(self.listener.steps, examination.subject.name),
             "configuration": self.config.file.name,
             "configuration digest": self.config.digest,
             "factory": model.section.factory,
@@ -248,3 +249,13 @@ def _fresh(parent: Path, started: datetime) -> Path:
     name = started.strftime("%Y%m%d-%H%M%S")
     names = (name if number == 1 else f"{name}-{number}" for number in range(1, 10**6))
     return next(parent / name for name in names if not (parent / name).exists())
+
+
+def _took(steps: Sequence[events.Step], model: str) -> str:
+    """The longest work first; what was kept from an earlier run took none."""
+    own = sorted((step for step in steps if step.work.startswith(f"{model}: ")), key=lambda step: -step.seconds)
+    peaks = [step.peak_mib for step in steps if step.peak_mib is not None]
+    said = [f"{step.work.removeprefix(f'{model}: ')} {step.seconds:.1f} s" for step in own]
+    return "; ".join(
+        [*(said or ["all kept from earlier runs"]), *([f"peak memory {max(peaks):.0f} MiB"] if peaks else [])]
+    )

@@ -16,10 +16,11 @@ from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
 from audit.render.pages.search import searched
-from audit.render.pages.sections import Section
+from audit.render.pages.sections import Grid, Section
 from audit.render.pages.strip import Strip, strip_of
 from audit.render.pages.true_size import TrueSize, figure_of
 from audit.render.pages.units import PicturedLayer, pictured
+from audit.render.pages.unmeasured import unmeasured
 from audit.render.pages.verdicts import ICONS, ORDER, Count, ItemRow, counts, headline, item
 from audit.render.pages.weights import weights_section
 from audit.render.sprites import Embed
@@ -53,6 +54,7 @@ class ReportPage:
     weights: Section | None
     measured: int
     search: Mapping[str, Any]
+    unmeasured: Grid | None
     provenance: tuple[Fact, ...]
 
 
@@ -87,5 +89,6 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         weights=weights_section(report),
         measured=sum(len(next(iter(own.values()))) for own in columns.values()),
         search=searched(report, columns, rows),
+        unmeasured=unmeasured(report, columns),
         provenance=tuple(Fact(name, value) for name, value in report.provenance.items()),
     )
