@@ -164,7 +164,12 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=(*made, *joined(examination.tables), *_summed(subject.model.outline, pictures)),
+            tables=(
+                *made,
+                *joined(examination.tables),
+                *_summed(subject.model.outline, pictures),
+                *examination.beside_baseline(),
+            ),
             claims=(*measured.claimed, *of_variation(subject.model.outline, pictures), *of_directions(made)),
             numbers=measured.numbers,
             pictures=pictures,

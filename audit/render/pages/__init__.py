@@ -7,6 +7,7 @@ from typing import Any
 from audit.records import REFUSED, Outcome, Report
 from audit.render.charts import layers as of_layers
 from audit.render.charts.drawing import Chart
+from audit.render.pages.beside import baseline_section
 from audit.render.pages.columns import columns_of
 from audit.render.pages.correspondence import Correspondence, correspondence_section
 from audit.render.pages.detectors import Detectors, detectors_section
@@ -40,6 +41,7 @@ class ReportPage:
     others: tuple[ItemRow, ...]
     numbers: tuple[Fact, ...]
     facts: tuple[Fact, ...]
+    baseline: Section | None
     pictures: Section | None
     fooling: Section | None
     charts: tuple[Chart, ...]
@@ -75,6 +77,7 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         others=tuple(row for row in rows if row.outcome not in REFUSED),
         numbers=tuple(numbers(report)),
         facts=tuple(facts(report, columns)),
+        baseline=baseline_section(report),
         pictures=pictures_section(report),
         fooling=fooling_section(report, embed),
         charts=of_layers.draw(report),
