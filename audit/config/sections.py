@@ -79,6 +79,9 @@ class AuditSection(Section):
     renderers: tuple[Text, ...] = Field(
         (), description="What writes files of its own into the folder of a report, by name; plugins bring them."
     )
+    templates: Text | None = Field(
+        None, description="Folder of templates in the place of the report's own of their names, relative to this file."
+    )
 
 
 class ModelSection(Section):

@@ -14,7 +14,7 @@ from audit.store.sprites import write_sheets
 
 RESULTS, UNITS, HISTOGRAMS, PICTURES = "results.json", "units.parquet", "histograms.parquet", "pictures.parquet"
 SPRITES, TABLES = "sprites", "tables"
-RENDERED = ("report.html", "report.pdf")
+RENDERED = ("report.html", "report.pdf", "rendered.json")
 
 
 def write(report: Report, folder: Path) -> None:
