@@ -31,7 +31,7 @@ ON_PAPER = "report-pdf.html"
 """It has no such head: what prints it loads nothing but what is in it."""
 
 CONTRACT = 1
-"""Version of what templates may rely on, docs/templates.md: a higher one where a name is gone or means another thing."""
+"""Version of what templates may rely on, docs/templates.md: a higher one where a name is gone or means another."""
 
 
 def find(package: Path = PACKAGE) -> Path:
