@@ -1,4 +1,4 @@
-"""Whatever strangers name is text, in every place and every output: pages are made of the same as with harmless names."""
+"""Whatever strangers name is text, in every place and output: pages are made of the same as with harmless names."""
 
 import dataclasses
 import io
@@ -299,8 +299,7 @@ def on_paper() -> Report:
 
 def test_no_text_makes_a_link_a_picture_or_a_script_on_paper(tmp_path: Path) -> None:
     documents = []
-    short = ' "><script>alert(1)</script><img src=x onerror=alert(1)> [a](javascript:alert(1)) {{ 7*7 }} \x1b[31m \0 \u202e \u6f22'
-    for name, end in (("hostile", short), ("harmless", " word word")):
+    for name, end in (("hostile", SHORT), ("harmless", " word word")):
         write(renamed(on_paper(), lambda text, end=end: plain(text) + end), tmp_path / name)
         documents.append(pymupdf.open(pdf.render(tmp_path / name)))
     hostile, harmless = documents
