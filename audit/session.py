@@ -17,24 +17,30 @@ from audit.analyses.summaries import invariances, summaries
 from audit.checks.evidence import Columns
 from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
-from audit.errors import AuditError, Unavailable, nearest
+from audit.errors import AuditError, StoreError, TemplateError, Unavailable, nearest
 from audit.examination import Examination
 from audit.history import rebuild
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
 from audit.records import Histogram, Item, Outline, Pictures, Report, Scalars, Table, TopK, Verdict, joined
-from audit.render import html, pdf
+from audit.render import html
+from audit.render.fresh import Kind, rendered
 from audit.store import publish_latest, put_codes, write
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the report of a model was written; `no_pdf` says why there is no PDF, `failures` what renderers failed."""
+    """Where the report of a model was written.
+
+    `no_pdf` says why there is no PDF, `warning` that a page may be too large, `failures` which of the user's templates
+    and renderers failed.
+    """
 
     report: Report
     folder: Path
     latest: Path
     no_pdf: str | None
+    warning: str | None
     failures: tuple[str, ...] = ()
 
 
@@ -121,7 +127,8 @@ class Session:
         """Writes the report of a model, with its pages; StoreError where it cannot be written.
 
         It becomes the latest once report.html is there: a PDF that cannot be made does not hide it, nor a renderer of
-        a plugin that fails, nor the index of all runs, which comes last.
+        a plugin that fails, nor the index of all runs, which comes last. Where the user's templates fail, the built-in
+        ones make the page.
         """
         with registry.using(self.config.plugins), events.work(self.listener, f"{model}: report", 3) as advance:
             report = self.reports[model] = self.report(model)
@@ -129,14 +136,19 @@ class Session:
             write(report, folder)
             put_codes(self._examinations[model].measured.codes, folder)
             advance(1)
-            html.render(folder)
+            failures = [_page(folder, "html", self.config)]
             latest = folder.parent / "latest"
             publish_latest(folder, latest)
             advance(1)
-            no_pdf = _no_pdf(folder)
-            failures = [_failure(name, report, folder) for name in self.config.audit.renderers]
+            no_pdf = None
+            try:
+                failures.append(_page(folder, "pdf", self.config))
+            except Unavailable as reason:
+                no_pdf = str(reason)
+            failures += [_failure(name, report, folder) for name in self.config.audit.renderers]
             failures.append(_unlisted(self.folder))
-            return Published(report, folder, latest, no_pdf, tuple(failure for failure in failures if failure))
+            warning = html.warning(folder)
+            return Published(report, folder, latest, no_pdf, warning, tuple(failure for failure in failures if failure))
 
     def report(self, model: str) -> Report:
         """What is known of a model now; a pass that failed leaves the measurements out."""
@@ -240,12 +252,18 @@ def _unlisted(reports: Path) -> str | None:
     return None
 
 
-def _no_pdf(folder: Path) -> str | None:
-    """Makes report.pdf; the reason where this machine cannot. StoreError where it should have been able to."""
+def _page(folder: Path, kind: Kind, config: Config) -> str | None:
+    """Makes a page, where the user's templates fail by the built-in ones; then a line on why.
+
+    Unavailable where this machine cannot make it, StoreError where it should have been able to.
+    """
     try:
-        pdf.render(folder)
-    except Unavailable as reason:
-        return str(reason)
+        rendered(folder, kind, config.templates, config.audit.layout)
+    except (TemplateError, StoreError) as error:
+        if config.templates is None:
+            raise
+        page = rendered(folder, kind, layout=config.audit.layout).path.name
+        return f"templates: {error}; {page} is made with the built-in ones"
     return None
 
 
