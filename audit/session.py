@@ -17,6 +17,7 @@ from audit.analyses.summaries import invariances, summaries
 from audit.checks.evidence import Columns
 from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
+from audit.config import Config
 from audit.errors import AuditError, StoreError, TemplateError, Unavailable, nearest
 from audit.examination import Examination
 from audit.history import rebuild
