@@ -149,6 +149,13 @@ class Examination:
         except Unavailable as reason:
             raise Unavailable(f"{reason} ({self.config.audit.baseline}); {self._how_to_accept()}") from None
 
+    def beside_baseline(self) -> list[Table]:
+        """What was accepted beside what is measured now; none where nothing was accepted."""
+        if self.accepted is None:
+            return []
+        table = baseline.beside(self.accepted, self.verdicts(), self.measured.numbers.values)
+        return [table] if table.rows else []
+
     def _how_to_accept(self) -> str:
         file = self.config.file.name
         return f'look at a run that is good, then "deepvis-audit baseline accept {file}"'
@@ -298,7 +305,7 @@ class Examination:
         if "activation" not in pictures.numbers or layer.name not in self.measured.needs.layers:
             return pictures
         try:
-            return beside(pictures, self.measured.strongest(layer), self.measured.slope(pictures.tiles.shape[2:4]))
+            return beside(pictures, self.measured.strongest(layer), self.measured.slope(pictures.size))
         except Exception:  # what is wrong with the pictures is said by the items that need them
             return pictures
 

@@ -1,8 +1,8 @@
 """The words that all parts share: what a model is made of, what was measured, what was judged. No torch here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
@@ -209,6 +209,28 @@ class Claim:
     source: str
 
 
+@runtime_checkable
+class Tiles(Protocol):
+    """uint8[unit, tile, y, x, 3]: an array, or pictures in files that are read when they are indexed; `[:]` is all."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(units, tiles, height, width, 3)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8."""
+
+    def __len__(self) -> int:
+        """Units."""
+
+    def __iter__(self) -> Iterator[UInt8[np.ndarray, "tile y x 3"]]:
+        """Unit by unit."""
+
+    def __getitem__(self, key: Any) -> UInt8[np.ndarray, "..."]:
+        """As of an array."""
+
+
 @dataclass(frozen=True)
 class Pictures:
     """Pictures of units of a layer: `tiles[i, j]` is the j-th RGB one of unit `units[i]`, `captions[i][j]` its text.
@@ -222,12 +244,17 @@ class Pictures:
     layer: str
     kind: str
     units: tuple[int, ...]
-    tiles: UInt8[np.ndarray, "unit tile y x 3"]
+    tiles: Tiles
     captions: tuple[tuple[str, ...], ...]
     groups: tuple[str, ...]
     note: str
     numbers: Mapping[str, Float[np.ndarray, "unit tile"]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(y, x) pixels of a tile."""
+        return self.tiles.shape[2], self.tiles.shape[3]
 
 
 @dataclass(frozen=True)

@@ -17,23 +17,31 @@ from audit.analyses.summaries import invariances, summaries
 from audit.checks.evidence import Columns
 from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
-from audit.errors import AuditError, Unavailable, nearest
+from audit.config import Config
+from audit.errors import AuditError, StoreError, TemplateError, Unavailable, nearest
 from audit.examination import Examination
+from audit.history import rebuild
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
 from audit.records import Histogram, Item, Outline, Pictures, Report, Scalars, Table, TopK, Verdict, joined
-from audit.render import html, pdf
+from audit.render import html
+from audit.render.fresh import Kind, rendered
 from audit.store import publish_latest, put_codes, write
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the report of a model was written; `no_pdf` says why there is no PDF, `failures` what renderers failed."""
+    """Where the report of a model was written.
+
+    `no_pdf` says why there is no PDF, `warning` that a page may be too large, `failures` which of the user's templates
+    and renderers failed.
+    """
 
     report: Report
     folder: Path
     latest: Path
     no_pdf: str | None
+    warning: str | None
     failures: tuple[str, ...] = ()
 
 
@@ -53,7 +61,7 @@ class Session:
         self.config = prepared.config
         self.folder = folder or prepared.config.file.parent / prepared.config.audit.report
         self.started = datetime.now(UTC)
-        self.listener = listener or events.Silence()
+        self.listener = events.Clock(listener or events.Silence())
         self.reports: dict[str, Report] = {}
         data = Data(prepared.config, self.listener)
         with registry.using(prepared.config.plugins):
@@ -120,7 +128,8 @@ class Session:
         """Writes the report of a model, with its pages; StoreError where it cannot be written.
 
         It becomes the latest once report.html is there: a PDF that cannot be made does not hide it, nor a renderer of
-        a plugin that fails, which comes last.
+        a plugin that fails, nor the index of all runs, which comes last. Where the user's templates fail, the built-in
+        ones make the page.
         """
         with registry.using(self.config.plugins), events.work(self.listener, f"{model}: report", 3) as advance:
             report = self.reports[model] = self.report(model)
@@ -128,13 +137,19 @@ class Session:
             write(report, folder)
             put_codes(self._examinations[model].measured.codes, folder)
             advance(1)
-            html.render(folder)
+            failures = [_page(folder, "html", self.config)]
             latest = folder.parent / "latest"
             publish_latest(folder, latest)
             advance(1)
-            no_pdf = _no_pdf(folder)
-            failures = (_failure(name, report, folder) for name in self.config.audit.renderers)
-            return Published(report, folder, latest, no_pdf, tuple(failure for failure in failures if failure))
+            no_pdf = None
+            try:
+                failures.append(_page(folder, "pdf", self.config))
+            except Unavailable as reason:
+                no_pdf = str(reason)
+            failures += [_failure(name, report, folder) for name in self.config.audit.renderers]
+            failures.append(_unlisted(self.folder))
+            warning = html.warning(folder)
+            return Published(report, folder, latest, no_pdf, warning, tuple(failure for failure in failures if failure))
 
     def report(self, model: str) -> Report:
         """What is known of a model now; a pass that failed leaves the measurements out."""
@@ -162,7 +177,12 @@ class Session:
             scalars=tuple(scalars),
             strongest=tuple(strongest),
             histograms=tuple(histograms),
-            tables=(*made, *joined(examination.tables), *_summed(subject.model.outline, pictures)),
+            tables=(
+                *made,
+                *joined(examination.tables),
+                *_summed(subject.model.outline, pictures),
+                *examination.beside_baseline(),
+            ),
             claims=(*measured.claimed, *of_variation(subject.model.outline, pictures), *of_directions(made)),
             numbers=measured.numbers,
             pictures=pictures,
@@ -181,6 +201,7 @@ class Session:
         return {
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": f"{(datetime.now(UTC) - self.started).total_seconds():.1f}",
+            "steps": _took(self.listener.steps, examination.subject.name),
             "configuration": self.config.file.name,
             "configuration digest": self.config.digest,
             "factory": model.section.factory,
@@ -221,12 +242,29 @@ def _failure(renderer: str, report: Report, folder: Path) -> str | None:
     return None
 
 
-def _no_pdf(folder: Path) -> str | None:
-    """Makes report.pdf; the reason where this machine cannot. StoreError where it should have been able to."""
+def _unlisted(reports: Path) -> str | None:
+    """Makes the index of all runs again; a line on why it could not."""
     try:
-        pdf.render(folder)
-    except Unavailable as reason:
-        return str(reason)
+        rebuild(reports)
+    except AuditError as error:
+        return f"index: {' '.join(str(error).split())}"
+    except Exception as error:
+        return f"index: {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+    return None
+
+
+def _page(folder: Path, kind: Kind, config: Config) -> str | None:
+    """Makes a page, where the user's templates fail by the built-in ones; then a line on why.
+
+    Unavailable where this machine cannot make it, StoreError where it should have been able to.
+    """
+    try:
+        rendered(folder, kind, config.templates, config.audit.layout)
+    except (TemplateError, StoreError) as error:
+        if config.templates is None:
+            raise
+        page = rendered(folder, kind, layout=config.audit.layout).path.name
+        return f"templates: {error}; {page} is made with the built-in ones"
     return None
 
 
@@ -235,3 +273,13 @@ def _fresh(parent: Path, started: datetime) -> Path:
     name = started.strftime("%Y%m%d-%H%M%S")
     names = (name if number == 1 else f"{name}-{number}" for number in range(1, 10**6))
     return next(parent / name for name in names if not (parent / name).exists())
+
+
+def _took(steps: Sequence[events.Step], model: str) -> str:
+    """The longest work first; what was kept from an earlier run took none."""
+    own = sorted((step for step in steps if step.work.startswith(f"{model}: ")), key=lambda step: -step.seconds)
+    peaks = [step.peak_mib for step in steps if step.peak_mib is not None]
+    said = [f"{step.work.removeprefix(f'{model}: ')} {step.seconds:.1f} s" for step in own]
+    return "; ".join(
+        [*(said or ["all kept from earlier runs"]), *([f"peak memory {max(peaks):.0f} MiB"] if peaks else [])]
+    )

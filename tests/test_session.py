@@ -46,7 +46,7 @@ def stored(folder: Folder) -> dict[str, bytes]:
 def lasting(folder: Folder) -> dict[str, Any]:
     """results.json without the times."""
     results = folder.results()
-    for name in ("started", "seconds"):
+    for name in ("started", "seconds", "steps"):
         del results["provenance"][name]
     return results
 

@@ -2,7 +2,7 @@
 
 from audit.baseline.file import read_baseline, write_baseline
 from audit.baseline.judging import entry_of, held, tolerance
-from audit.baseline.making import accepted, is_limit, key, of_check
+from audit.baseline.making import accepted, beside, is_limit, key, of_check
 from audit.baseline.numbers import Accepted, Baseline, Entry, Noise
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Entry",
     "Noise",
     "accepted",
+    "beside",
     "entry_of",
     "held",
     "is_limit",

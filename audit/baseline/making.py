@@ -2,12 +2,14 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from audit.baseline.numbers import Accepted, Entry, Noise
 from audit.checks.evidence import Check
-from audit.records import Item, Report, Verdict
+from audit.records import Item, Report, Table, Verdict
 
 LIMITS = ("at_most", "at_least", "below_claim")
 """How options begin that say what is good, and do not change what is measured."""
@@ -52,6 +54,28 @@ def accepted(
         },
         numbers={name: float(value) for name, value in report.numbers.values.items() if math.isfinite(value)},
         pictures=dict(sheets),
+    )
+
+
+def beside(accepted: Accepted, verdicts: Sequence[Verdict], numbers: Mapping[str, float]) -> Table:
+    """The table "baseline": each number that was accepted beside what was measured now (columns then and now)."""
+    now = {key(verdict.item): verdict for verdict in verdicts if verdict.measured is not None}
+    rows = [
+        (verdict.item.layer or "", verdict.item.task, entry.value, float(verdict.measured or 0), entry.unit)
+        for name, entry in accepted.items.items()
+        if (verdict := now.get(name)) and verdict.unit == entry.unit
+    ]
+    rows += [("", name, then, numbers[name], "") for name, then in accepted.numbers.items() if name in numbers]
+    layers, tasks, before, after, units = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return Table(
+        "baseline",
+        {
+            "layer": np.array(layers, np.str_),
+            "number": np.array(tasks, np.str_),
+            "then": np.array(before, np.float64),
+            "now": np.array(after, np.float64),
+            "unit": np.array(units, np.str_),
+        },
     )
 
 

@@ -12,7 +12,7 @@ from audit.compare.ranking import changed_layers, changed_pairs, fates_of, statu
 from audit.compare.summary import said
 from audit.records import Pictures, Report
 from audit.render.pages.layers import among_units
-from audit.render.pages.units import KINDS
+from audit.render.pages.panels import KINDS
 from audit.render.pages.verdicts import ICONS
 from audit.render.sprites import Embed, Embedded, for_screen
 from audit.render.templates import environment

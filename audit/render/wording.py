@@ -66,7 +66,12 @@ def place(word: str, *names: object) -> str:
     Letters, digits, `.`, `_`, `-`, and `~` with the code of every other character: links need no quoting, which
     WeasyPrint undoes in some places and not in others.
     """
-    return "/".join([word, *(re.sub(r"[^A-Za-z0-9._-]", lambda found: _hex(found[0]), str(name)) for name in names)])
+    return "/".join([word, *(encoded(str(name)) for name in names)])
+
+
+def encoded(name: str) -> str:
+    """A name as it stands in identifiers of places."""
+    return re.sub(r"[^A-Za-z0-9._-]", lambda found: _hex(found[0]), name)
 
 
 def link(identifier: str) -> str:

@@ -158,7 +158,7 @@ def _restored(kept: Sequence[Made], place: Place, seeds: Sequence[int]) -> Outco
     assert isinstance(pictures, Pictures)
     assert isinstance(table, Table)
     shape = len(place.units), len(seeds)
-    return Outcome(pictures.tiles, {name: column.reshape(shape) for name, column in table.columns.items()})
+    return Outcome(pictures.tiles[:], {name: column.reshape(shape) for name, column in table.columns.items()})
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ def _pictures(pictures: Pictures, sheets: Sequence[Sheet]) -> dict[str, Any]:
         "note": pictures.note,
         "tiles": pictures.tiles.shape[1],
         "numbers": list(pictures.numbers),
-        "size": list(pictures.tiles.shape[2:4]),
+        "size": list(pictures.size),
         "sheets": [{**vars(sheet), "cell": list(sheet.cell)} for sheet in sheets],
         "captions": [list(row) for row in pictures.captions],
     }

@@ -1,7 +1,7 @@
 """The folder of a report -> the report, every byte checked against its digest."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,40 +10,60 @@ import numpy as np
 from PIL import UnidentifiedImageError
 
 from audit.errors import StoreError
-from audit.records import Pictures, Report, Table
+from audit.records import Pictures, Report, Scalars, Table
 from audit.store import document, table, tables
 from audit.store import pictures as of_pictures
-from audit.store.sprites import Sheet, read_sheet
+from audit.store.sprites import Sheet
+from audit.store.tiles import sheet_tiles
 from audit.store.writer import HISTOGRAMS, PICTURES, RESULTS, SPRITES, TABLES, UNITS
 
 
 def read(folder: Path) -> Report:
     """The report that `write` put into `folder`: the same records, pictures as they were stored (JPEG above 64 pixels).
 
+    Pictures stay in their files, whose digests are checked, until somebody looks at them.
+
     StoreError if there is none, if it has another version, or if a file is missing or not the one that was written.
     """
-    folder = Path(folder)
+    return _read(Path(folder), _whole)
+
+
+def read_verdicts(folder: Path) -> Report:
+    """`read` of what is small: no pictures, strongest images, histograms and tables, and no look at their files."""
+    return _read(Path(folder), _small)
+
+
+def _read(folder: Path, decoded: Callable[[dict[str, Any], Path], Report]) -> Report:
     try:
         text = (folder / RESULTS).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"no report in {folder}: there is no readable {RESULTS}; write one with `run`") from error
     try:
-        stored = document.parse(text)
-        files = stored["files"]
-        scalars = table.decode(_checked(folder / UNITS, files[UNITS]), stored["scalars"])
-        numbers = of_pictures.decode(_checked(folder / PICTURES, files[PICTURES]), stored["pictures"])
-        pictures = tuple(
-            _pictures(entry, folder / SPRITES, own) for entry, own in zip(stored["pictures"], numbers, strict=True)
-        )
-        histograms = tables.decode_histograms(_checked(folder / HISTOGRAMS, files[HISTOGRAMS]), stored["histograms"])
-        return replace(
-            document.decode(stored, scalars, pictures),
-            histograms=histograms,
-            tables=tuple(_table(entry, folder, files) for entry in stored["tables"]),
-        )
+        return decoded(document.parse(text), folder)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, UnidentifiedImageError, OSError) as error:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error)
         raise StoreError(f"the report in {folder} is damaged ({reason}): run the audit again") from error
+
+
+def _whole(stored: dict[str, Any], folder: Path) -> Report:
+    files = stored["files"]
+    numbers = of_pictures.decode(_checked(folder / PICTURES, files[PICTURES]), stored["pictures"])
+    pictures = tuple(
+        _pictures(entry, folder / SPRITES, own) for entry, own in zip(stored["pictures"], numbers, strict=True)
+    )
+    return replace(
+        document.decode(stored, _scalars(stored, folder), pictures),
+        histograms=tables.decode_histograms(_checked(folder / HISTOGRAMS, files[HISTOGRAMS]), stored["histograms"]),
+        tables=tuple(_table(entry, folder, files) for entry in stored["tables"]),
+    )
+
+
+def _small(stored: dict[str, Any], folder: Path) -> Report:
+    return document.decode({**stored, "strongest": []}, _scalars(stored, folder), ())
+
+
+def _scalars(stored: Mapping[str, Any], folder: Path) -> tuple[Scalars, ...]:
+    return table.decode(_checked(folder / UNITS, stored["files"][UNITS]), stored["scalars"])
 
 
 def sheet_digests(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -56,21 +76,17 @@ def sheet_digests(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _pictures(entry: Mapping[str, Any], sprites: Path, numbers: Mapping[str, np.ndarray]) -> Pictures:
-    units, tiles, size, groups = entry["units"], entry["tiles"], tuple(entry["size"]), tuple(entry["groups"])
-    pixels = np.zeros((len(units), tiles, *size, 3), dtype=np.uint8)
     sheets = [Sheet(**{**sheet, "cell": tuple(sheet["cell"])}) for sheet in entry["sheets"]]
-    if sum(sheet.units for sheet in sheets) != (len(units) if pixels.size else 0):
-        raise ValueError(f"the sprites of {entry['layer']!r} do not show its units")
+    tiles = sheet_tiles(sprites, sheets, (len(entry["units"]), entry["tiles"]), len(entry["groups"]), entry["size"])
     for sheet in sheets:
-        content = _checked(sprites / _plain(sheet.file), sheet.sha256)
-        pixels[sheet.first : sheet.first + sheet.units] = read_sheet(content, sheet, tiles, max(1, len(groups)), size)
+        tiles.check(sheet, _checked(sprites / _plain(sheet.file), sheet.sha256))
     return Pictures(
         layer=entry["layer"],
         kind=entry["kind"],
-        units=tuple(units),
-        tiles=pixels,
+        units=tuple(entry["units"]),
+        tiles=tiles,
         captions=tuple(tuple(row) for row in entry["captions"]),
-        groups=groups,
+        groups=tuple(entry["groups"]),
         note=entry["note"],
         numbers=numbers,
         names=tuple(entry["names"]),

@@ -20,8 +20,8 @@ from audit.records import Pictures
 LOSSLESS_SIDE = 64
 """Tiles with a longer side (pixels) are stored as JPEG, the others as PNG."""
 
-SHEET_PIXELS = 16_000_000
-"""A sheet that would be larger is split into several; far below the size at which Pillow warns of bombs."""
+SHEET_PIXELS = 4_000_000
+"""A sheet that would be larger is split into several: pages show parts of sheets, and a browser decodes whole ones."""
 
 JPEG_SIDE = 65_500
 """Longest side that a JPEG may have."""
@@ -107,27 +107,6 @@ def write_sheets(pictures: Pictures) -> list[tuple[Sheet, bytes]]:
         digest = hashlib.sha256(content).hexdigest()
         sheets.append((Sheet(name, digest, first, len(montages), grid(len(montages))[1], cell), content))
     return sheets
-
-
-def read_sheet(
-    content: bytes, sheet: Sheet, tiles: int, groups: int, size: tuple[int, int]
-) -> UInt8[np.ndarray, "unit tile y x 3"]:
-    """The tiles, (y, x) = `size` pixels each, of the units of one sheet; ValueError if the file has another size."""
-    where = places(tiles, groups)
-    rows, columns = where.max(axis=0) + 1
-    height, width = int(rows * sheet.cell[0]), int(columns * sheet.cell[1])
-    expected = (sheet.columns * width, -(-sheet.units // sheet.columns) * height)
-    with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-        if image.size != expected:
-            raise ValueError(f"{sheet.file} is {image.size} pixels large instead of {expected}")
-        pixels = np.asarray(image.convert("RGB"))
-    out = np.empty((sheet.units, tiles, *size, 3), dtype=np.uint8)
-    for unit in range(sheet.units):
-        top, left = unit // sheet.columns * height, unit % sheet.columns * width
-        for tile, (row, column) in enumerate(where):
-            y, x = top + row * sheet.cell[0], left + column * sheet.cell[1]
-            out[unit, tile] = pixels[y : y + size[0], x : x + size[1]]
-    return out
 
 
 def encode(pixels: UInt8[np.ndarray, "height width 3"], form: Literal["PNG", "JPEG"], quality: int = 92) -> bytes:

@@ -14,7 +14,7 @@ from audit.store.sprites import write_sheets
 
 RESULTS, UNITS, HISTOGRAMS, PICTURES = "results.json", "units.parquet", "histograms.parquet", "pictures.parquet"
 SPRITES, TABLES = "sprites", "tables"
-RENDERED = ("report.html", "report.pdf")
+RENDERED, BESIDE = ("report.html", "report.pdf", "rendered.json"), "report"
 
 
 def write(report: Report, folder: Path) -> None:
@@ -74,9 +74,10 @@ def _fill(report: Report, folder: Path) -> None:
 
 
 def _replace(staged: Path, folder: Path, old: Path) -> None:
-    for name in RENDERED:
-        (folder / name).unlink(missing_ok=True)
     old.mkdir()
+    for name in (*RENDERED, BESIDE):
+        if (folder / name).exists():
+            shutil.move(folder / name, old / name)
     for name in (SPRITES, TABLES):
         if (folder / name).exists():
             shutil.move(folder / name, old / name)
@@ -88,7 +89,7 @@ def _replace(staged: Path, folder: Path, old: Path) -> None:
 def _refuse_what_is_not_ours(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder} is a file: name a folder for the report")
-    ours = (RESULTS, UNITS, HISTOGRAMS, PICTURES, SPRITES, TABLES, *RENDERED)
+    ours = (RESULTS, UNITS, HISTOGRAMS, PICTURES, SPRITES, TABLES, *RENDERED, BESIDE)
     there = [name for name in ours if (folder / name).exists()]
     if there and not holds_report(folder):
         raise StoreError(f"{folder} holds {', '.join(there)} but no report: name another folder, or remove them")

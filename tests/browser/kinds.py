@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audit.compare.command import compare, publish, stored
+from audit.history import rebuild
 from audit.records import Outline, Report
 from audit.render import html
 from audit.store import write
 from tests.audits import environment
 from tests.prefork import forked
+from tests.history import runs
 from tests.render import findings, reports
 
 AUDITED = Path(__file__).with_name("audited")
@@ -52,6 +54,25 @@ def every_view(folder: Path) -> Path:
     return audit / "reports" / "demo" / "latest" / "report.html"
 
 
+def with_pages(folder: Path) -> Path:
+    """The first page of a report whose layers have pages of their own."""
+    write(reports.report(), folder / "with_pages")
+    return html.render(folder / "with_pages", choice="folder")
+
+
+def layer(folder: Path) -> Path:
+    """The page of a layer of that report."""
+    return min((made("with_pages", folder).parent / "report").glob("*.html"))
+
+
+def index(folder: Path) -> Path:
+    """Of a model whose runs differ."""
+    for day, outcome in enumerate(("passed", "failed", "waived", "failed"), start=1):
+        run = runs.report({"accuracy": "passed", "dead-units": outcome}, day, top1=0.8 + day / 50, dead=day)
+        html.render(runs.store(folder / "index", run))
+    return rebuild(folder / "index")
+
+
 def comparison(folder: Path) -> Path:
     """Of that network and one that differs in a layer."""
     runs = made("every_view", folder).parents[2]
@@ -89,7 +110,20 @@ def squeezenet(folder: Path) -> Path:
 
 KINDS: dict[str, Callable[[Path], Path]] = {
     kind.__name__: kind
-    for kind in (failed, passed, waived, every_outcome, nothing, every_view, comparison, contact_sheet, squeezenet)
+    for kind in (
+        failed,
+        passed,
+        waived,
+        every_outcome,
+        nothing,
+        every_view,
+        with_pages,
+        layer,
+        index,
+        comparison,
+        contact_sheet,
+        squeezenet,
+    )
 }
 
 

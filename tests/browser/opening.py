@@ -85,6 +85,11 @@ def within(address: str, folder: Path) -> bool:
     return parts.scheme == "file" and not parts.netloc and Path(unquote(parts.path)).is_relative_to(folder)
 
 
+def home(page: Path) -> Path:
+    """The folder that a page belongs to: of its run, if it is part of a report, else the one it is in."""
+    return next((folder for folder in page.parents if (folder / "results.json").exists()), page.parent)
+
+
 @contextmanager
 def opened(
     browser: "Browser",
@@ -99,7 +104,7 @@ def opened(
     try:
         if script:
             context.add_init_script(script)
-        view = Opened(context.new_page(), path.parent)
+        view = Opened(context.new_page(), home(path))
         view.watch()
         view.go(path)
         yield view

@@ -52,7 +52,6 @@ def test_all_can_be_reached_and_one_sees_where_one_is(browser: "Browser", page: 
         assert wrong == []
 
 
-@pytest.mark.xfail(strict=True, reason="without a script a page closes by its link alone")
 def test_escape_closes_what_is_enlarged(browser: "Browser", every_view: Path) -> None:
     with opened(browser, every_view) as view:
         view.page.click(".zoom >> nth=0", position={"x": 5, "y": 5})

@@ -10,9 +10,9 @@ from audit.records import Pictures, Report
 from audit.render.pages import build
 from audit.render.pages.correspondence import correspondence_section
 from audit.render.sprites import for_print
-from audit.render.templates import environment
 from audit.render.wording import DASH
 from tests.render.reports import EVIL
+from tests.render.test_html import filled
 
 SHARES = {"features": 0.75, "pixels": 0.5, "daisy": 0.25, "still": 0.125, "chance": 0.01}
 
@@ -52,12 +52,12 @@ def test_examples_are_shown_in_full_size_and_not_among_the_units(found: Report) 
     assert {(example.image.width, example.image.height) for example in page.correspondence.examples} == {(64, 30)}
     assert "conv2" not in [layer.name for layer in page.pictured]
     (row,) = [layer for layer in page.layers if layer.name == "conv2"]
-    assert row.href.startswith("#table")
+    assert row.href == "#tables"
 
 
 @pytest.mark.parametrize("template", ["report.html", "report-pdf.html"])
 def test_captions_are_text(found: Report, template: str) -> None:
-    page = environment().get_template(template).render(page=build(found, for_print), version="1")
+    page = filled(template, build(found, for_print))
     assert "Keypoints that are found" in page
     assert "&lt;b&gt;0" in page
     assert "<b>0</b>.jpg" not in page

@@ -9,9 +9,9 @@ from audit.records import Report, Scalars, Table
 from audit.render.pages import build
 from audit.render.pages.detectors import SHOWN, detectors_section
 from audit.render.sprites import for_print
-from audit.render.templates import environment
 from audit.render.wording import DASH
 from tests.render.reports import EVIL
+from tests.render.test_html import filled
 
 
 def columns(units: int, detected: dict[int, int], of: str = "class") -> dict[str, np.ndarray]:
@@ -99,7 +99,7 @@ def test_layers_that_are_not_known_stay_unknown_and_units_are_named(found: Repor
 
 @pytest.mark.parametrize("template", ["report.html", "report-pdf.html"])
 def test_names_of_concepts_are_text_on_the_page(found: Report, template: str) -> None:
-    page = environment().get_template(template).render(page=build(found, for_print), version="1")
+    page = filled(template, build(found, for_print))
     assert "Local detectors" in page
     assert "&lt;b&gt;striped" in page
     assert "<b>striped" not in page

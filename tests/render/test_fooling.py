@@ -10,8 +10,7 @@ from audit.records import Pictures, Report, Table
 from audit.render.pages import build
 from audit.render.pages.fooling import ATTACKED, fooling_section
 from audit.render.sprites import for_print, for_screen
-from audit.render.templates import environment
-from tests.render.test_html import Page
+from tests.render.test_html import Page, filled
 
 EPSILONS = (0.0, 1.0, 4.0)
 
@@ -100,7 +99,7 @@ def test_the_most_certain_image_without_a_prior_fools_and_an_unknown_one_does_no
 @pytest.mark.parametrize(("template", "embed"), [("report.html", for_screen(1)), ("report-pdf.html", for_print)])
 def test_both_pages_show_the_section_and_no_panel_of_a_unit(whole: Report, template: str, embed) -> None:
     page = build(whole, embed, whole=embed is for_print)
-    text = environment().get_template(template).render(page=page, version="0")
+    text = filled(template, page)
     assert 'href="#fooling"' in text
     assert text.count("dog, 98 %") >= 1
     assert "&lt;b&gt;.png" in text
@@ -112,7 +111,7 @@ def test_both_pages_show_the_section_and_no_panel_of_a_unit(whole: Report, templ
 def test_no_link_leads_nowhere_where_a_layer_has_attacked_pictures_alone(whole: Report) -> None:
     page = build(dataclasses.replace(whole, pictures=whole.pictures[:1]), for_screen(1))
     assert page.pictured == ()
-    parsed = Page(environment().get_template("report.html").render(page=page, version="0"))
+    parsed = Page(filled("report.html", page))
     links = {unquote(link[1:]) for link in parsed.all("href") if link.startswith("#")}
     assert len(links) > 20
     assert links <= set(parsed.all("id"))

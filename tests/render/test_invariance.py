@@ -9,7 +9,7 @@ from audit.records import Pictures, Report
 from audit.render.charts.invariance import invariance
 from audit.render.pages import build
 from audit.render.sprites import for_print, for_screen
-from audit.render.templates import environment
+from tests.render.test_html import filled
 
 NAMES = ("scale", "rotation", "shift", "brightness", "noise")
 
@@ -45,7 +45,7 @@ def test_a_unit_without_a_curve_has_no_chart() -> None:
 def test_both_pages_show_it_below_the_unit(report: Report, template: str, embed) -> None:
     shown = dataclasses.replace(report, tables=(), pictures=(transformed(),))
     page = build(shown, embed, whole=embed is for_print)
-    text = environment().get_template(template).render(page=page, version="0")
+    text = filled(template, page)
     assert text.count("What it does not mind") >= 2
     (layer,) = page.pictured
     assert [unit.invariance is None for unit in layer.units] == [False, False, True]

@@ -12,8 +12,8 @@ from audit.records import Pictures, Report, Table
 from audit.render.pages import build
 from audit.render.pages.mosaic import ARRANGEMENTS, COLOURS, Mosaic, framed
 from audit.render.sprites import PAGE_SIDE, for_print, for_screen
-from audit.render.templates import environment
 from audit.render.wording import DASH, percent
+from tests.render.test_html import filled
 
 LABELS = ("ape", "bee", "cat")
 SIDE, ACROSS = 24, 3
@@ -114,7 +114,7 @@ def test_a_layer_s_mosaic_is_no_picture_of_its_units(laid: Report) -> None:
 
 def test_pages_show_it_once_with_its_colours(laid: Report) -> None:
     for name, embed, whole in (("report.html", for_screen(10), False), ("report-pdf.html", for_print, True)):
-        text = environment().get_template(name).render(page=build(laid, embed, whole), version="1")
+        text = filled(name, build(laid, embed, whole))
         assert text.count('alt="t-SNE of the codes of relu1: 8 pictures on a grid') == 1
         assert text.count(f"background:{COLOURS[0]}") == 2
         assert "What is kept of who is near whom" in text

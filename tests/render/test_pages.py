@@ -1,5 +1,6 @@
 """What templates see: formatted numbers, sentences, anchors; and the templates themselves."""
 
+import base64
 import dataclasses
 import math
 from collections.abc import Callable
@@ -152,11 +153,17 @@ def test_labels_name_the_units_of_the_last_layer_only(report: Report) -> None:
     assert {unit.label for unit in first.units} == {""}
 
 
-def test_a_table_that_is_too_long_says_what_it_leaves_out(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "ROWS", 30)
-    tables = build(dataclasses.replace(report, pictures=()), for_print).tables
-    assert [len(table.rows) for table in tables] == [24, 6, 0, 0, 0]
-    assert all(len(t.rows) + t.left_out == layer.units for t, layer in zip(tables, report.outline.layers, strict=True))
+def test_every_number_of_every_measured_unit_is_searched(report: Report) -> None:
+    search = build(dataclasses.replace(report, pictures=()), for_print).search
+    assert [layer["units"] for layer in search["layers"]] == [layer.units for layer in report.outline.layers]
+    measured = {scalars.layer: scalars for scalars in report.scalars}
+    for layer in search["layers"]:
+        values = np.frombuffer(base64.b64decode(layer["values"]), "<f4").reshape(-1, layer["units"])
+        headings = [search["columns"][column][0] for column in layer["columns"]]
+        columns_ = columns.columns_of(report)[layer["name"]]
+        assert headings == [columns.COLUMNS.get(name, name) for name in columns_]
+        for row, name in zip(values, columns_, strict=True):
+            assert np.array_equal(row, measured[layer["name"]].columns[name].astype("f4"), equal_nan=True)
 
 
 def test_small_pictures_stay_sharp_and_large_ones_small() -> None:

@@ -16,8 +16,8 @@ from audit.render.pages.paper import paper_section
 from audit.render.pages.pictures import pictures_section
 from audit.render.pages.weights import weights_section
 from audit.render.sprites import for_print
-from audit.render.templates import environment
 from audit.render.wording import DASH, MINUS
+from tests.render.test_html import filled
 
 
 @pytest.fixture(scope="module")
@@ -230,9 +230,7 @@ def test_a_long_table_is_cut_on_paper_and_whole_on_the_screen(shown: ReportPage)
     rows = tuple((f"tensor {row}", *shown.weights.grids[0].rows[0][1:]) for row in range(100))
     section = dataclasses.replace(shown.weights, grids=(dataclasses.replace(shown.weights.grids[0], rows=rows),))
     page = dataclasses.replace(shown, weights=section)
-    paper, screen = (
-        environment().get_template(name).render(page=page, version="0") for name in ("report-pdf.html", "report.html")
-    )
+    paper, screen = (filled(name, page) for name in ("report-pdf.html", "report.html"))
     assert "tensor 59" in paper
     assert "tensor 60" not in paper
     assert "40 more rows are in report.html" in paper

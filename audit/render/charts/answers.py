@@ -6,7 +6,7 @@ from typing import Any
 
 from audit.checks import attributes, reliability
 from audit.checks.chance import SURE, wilson
-from audit.render.charts.drawing import BLUE, Chart, svg
+from audit.render.charts.drawing import BLUE, Chart, interactive
 from audit.render.wording import number
 from audit.words import plural
 
@@ -35,7 +35,7 @@ def calibration(groups: Sequence[reliability.Group], left_out: int) -> Chart | N
         f"The {number(pictures)} pictures with a label in {plural(len(groups), 'group')} of equally many, by the "
         "confidence of the prediction. A calibrated model lies on the line, an overconfident one below. "
         f"{INTERVAL}{missing}",
-        svg((line + bars + points).properties(width=300, height=300), "calibration"),
+        interactive((line + bars + points).properties(width=300, height=300), "calibration"),
     )
 
 
@@ -50,7 +50,7 @@ def by_attribute(groups: Sequence[attributes.Group]) -> Chart | None:
         "Are some kinds of pictures harder?",
         "Accuracy in groups of pictures that are alike: of numbers in groups of equally many, from low to high. "
         f"The line is the accuracy of all. {INTERVAL}",
-        svg(alt.concat(*panels, columns=2, spacing=24), "attributes"),
+        interactive(alt.concat(*panels, columns=2, spacing=24), "attributes"),
     )
 
 

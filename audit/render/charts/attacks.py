@@ -4,7 +4,7 @@ from typing import Any
 
 from audit.checks.chance import SURE, wilson
 from audit.records import Table
-from audit.render.charts.drawing import BLUE, ORANGE, RED, Chart, svg
+from audit.render.charts.drawing import BLUE, ORANGE, RED, Chart, interactive
 from audit.render.rows import rows_of
 
 COLOURS = {"noise": BLUE, "FGSM": ORANGE, "PGD": RED}
@@ -43,5 +43,5 @@ def attacks(table: Table | None) -> Chart | None:
         "at random (noise), along the sign of the gradient in one step (FGSM), and in ten steps (PGD). Where the line "
         "of noise stays up and the others fall, the change is small, and made against this network. Bands are "
         f"{100 * SURE:.0f} % intervals.",
-        svg((bands + lines + points).properties(width=380, height=240), "attacks"),
+        interactive((bands + lines + points).properties(width=380, height=240), "attacks"),
     )

@@ -1,7 +1,7 @@
 """The table "correspondence" -> how many keypoints each layer finds, beside what pixels and other answers find."""
 
 from audit.records import Table
-from audit.render.charts.drawing import BLUE, GREEN, ORANGE, RED, Chart, svg
+from audit.render.charts.drawing import BLUE, GREEN, ORANGE, RED, Chart, interactive
 from audit.render.rows import rows_of
 
 CORRESPONDENCE = "correspondence"
@@ -50,5 +50,5 @@ def found(table: Table) -> Chart | None:
         f"Per layer: the share of places of a picture that are found in its warp, within {first} of the longer side of "
         "where they went; mean over the pictures with its 95 % interval. A layer corresponds as far as it is above the "
         "pixels of the same receptive fields, and above the answer that nothing moved.",
-        svg(drawn.properties(width=320), CORRESPONDENCE, 5 * len(layers)),
+        interactive(drawn.properties(width=320), CORRESPONDENCE, 5 * len(layers)),
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from audit.records import Table
-from audit.render.charts.drawing import BLUE, ORANGE, Chart, svg
+from audit.render.charts.drawing import BLUE, ORANGE, Chart, interactive
 from audit.render.rows import rows_of
 
 WORDS = {"class": "classes", "concept": "concepts"}
@@ -38,5 +38,5 @@ def versus(table: Table) -> Chart | None:
         "Are units better detectors than random directions?",
         "Per layer: how often the best AUC of a unit is above that of a random direction of the same layer, with its "
         "95 % interval. At 50 % (dashed) what is known of classes lies in the layer, and not in its single units.",
-        svg(alt.layer(*drawn).properties(width=300), "detectors", 2 * len(layers)),
+        interactive(alt.layer(*drawn).properties(width=300), "detectors", 2 * len(layers)),
     )

@@ -1,7 +1,7 @@
 """Table "directions" -> how pure units are, and beneath them as many random directions, layer by layer."""
 
 from audit.records import Table
-from audit.render.charts.drawing import BLUE, ORANGE, Chart, svg
+from audit.render.charts.drawing import BLUE, ORANGE, Chart, interactive
 from audit.render.rows import rows_of
 
 
@@ -29,5 +29,5 @@ def purities(table: Table) -> Chart | None:
         "Are units special?",
         "Of each unit of a layer, and of as many random directions of it: the share of its strongest pictures that "
         "have its most frequent label. Area: how many units or directions.",
-        svg(drawn, "purities"),
+        interactive(drawn, "purities"),
     )

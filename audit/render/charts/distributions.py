@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.records import Histogram
-from audit.render.charts.drawing import BLUE, Chart, svg
+from audit.render.charts.drawing import BLUE, Chart, Drawing, svg
 from audit.render.wording import percent
 from audit.words import plural
 
@@ -33,7 +33,7 @@ def ridges(histogram: Histogram, units: Sequence[int], name: str) -> Chart | Non
         f"How the values of {plural(len(shapes), 'unit')} of {histogram.layer} are distributed",
         "Relative frequency of each unit's values, scaled to its highest, without exact zeros, whose share stands "
         f"beside it.{_left_out(still)}",
-        svg(_chart(rows), name),
+        Drawing(svg(_chart(rows), name)),
     )
 
 

@@ -1,5 +1,6 @@
 """Altair charts -> SVG that stands in a page of any colour: text takes the page's own colour."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +24,32 @@ NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A chart as it stands in a page, and its Vega-Lite specification as JSON; empty if it is only looked at."""
+
+    svg: Markup
+    spec: str = ""
+
+
+@dataclass(frozen=True)
 class Chart:
     """A chart, its title, and in words what it shows."""
 
     title: str
     text: str
-    svg: Markup
+    drawing: Drawing
+
+    @property
+    def svg(self) -> Markup:
+        """As it stands in a page."""
+        return self.drawing.svg
+
+
+def interactive(chart: Any, name: str, rows: int = 1) -> Drawing:
+    """An Altair chart as `svg`, and as what a page's script makes of it: the same, that says its numbers."""
+    spec = _styled(chart, rows, ROOM)
+    said = {**spec, "config": {**spec["config"], "mark": {"tooltip": {"content": "encoding"}}}}
+    return Drawing(_svg(spec, name), json.dumps(said, separators=(",", ":")))
 
 
 def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = ROOM) -> Markup:
@@ -37,9 +58,17 @@ def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = RO
     `name` tells its ids from those of the page's other charts. `rows`: of how many rows a chart of names is; many are
     drawn closer together. `room` is left around it, in pixels.
     """
-    step = min(17, max(11, 640 // rows))
+    return _svg(_styled(chart, rows, room), name)
+
+
+def _svg(spec: Mapping[str, Any], name: str) -> Markup:
     import vl_convert
 
+    return _plain(vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[]), name)
+
+
+def _styled(chart: Any, rows: int, room: Mapping[str, int] | int) -> dict[str, Any]:
+    step = min(17, max(11, 640 // rows))
     styled = (
         chart.properties(padding=room)
         .configure(aria=False, background="transparent", font="sans-serif")
@@ -66,7 +95,8 @@ def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = RO
         )
         .configure_text(fontSize=11)
     )
-    return _plain(vl_convert.vegalite_to_svg(_drawable(styled.to_dict()), allowed_base_urls=[]), name)
+    drawable: dict[str, Any] = _drawable(styled.to_dict(validate=False))
+    return drawable
 
 
 def _drawable(value: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.records import Report
-from audit.render.charts.drawing import BLUE, ORANGE, Chart, svg
+from audit.render.charts.drawing import BLUE, ORANGE, Chart, interactive
 from audit.words import plural
 
 FREQUENCY = "dominant frequency (cycles per pixel)"
@@ -74,7 +74,7 @@ def _drawn(layer: str, columns: Mapping[str, Float[np.ndarray, " unit"]], scatte
         scatter.question,
         f"{plural(len(known), 'filter')} of {layer}: the frequency at which a filter's spectrum is strongest against "
         f"{scatter.text}. Circles are gray edges, diamonds are colour filters.{missing}",
-        svg(_chart(known, scatter), scatter.column.replace("_", "-")),
+        interactive(_chart(known, scatter), scatter.column.replace("_", "-")),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from audit.analyses.summaries import groups
 from audit.records import Pictures
-from audit.render.charts.drawing import BLUE, Chart, svg
+from audit.render.charts.drawing import BLUE, Chart, Drawing, svg
 from audit.words import plural
 
 AXES = {
@@ -44,7 +44,7 @@ def invariance(record: Pictures | None, unit: int) -> Chart | None:
         "What it does not mind",
         f"How much of its activation is left, mean over its {plural(pictures, 'strongest picture')}, with the least "
         "and the largest (band). Dashed: other pictures, changed alike.",
-        svg(alt.hconcat(*drawn, spacing=18), f"invariance-{record.layer}-{unit}"),
+        Drawing(svg(alt.hconcat(*drawn, spacing=18), f"invariance-{record.layer}-{unit}")),
     )
 
 

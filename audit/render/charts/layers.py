@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from audit.records import Layer, Report, Table
-from audit.render.charts.drawing import BLUE, GREEN, ORANGE, RED, Chart, svg
+from audit.render.charts.drawing import BLUE, GREEN, ORANGE, RED, Chart, interactive
 from audit.render.rows import rows_of
 
 Columns = Mapping[str, Float[np.ndarray, " unit"]]
@@ -43,7 +43,9 @@ def spread(table: Table) -> Chart | None:
         "Per layer after an activation function. Left: the share of the layer's variance that those 5 % of its units "
         "carry which vary most. Right: the standard deviation of the units' means, relative to their median: "
         "near 0 all units are about as active.",
-        svg(alt.hconcat(left.properties(width=210), means.properties(width=190), spacing=24), "spread", len(rows)),
+        interactive(
+            alt.hconcat(left.properties(width=210), means.properties(width=190), spacing=24), "spread", len(rows)
+        ),
     )
 
 
@@ -76,7 +78,7 @@ def noise(table: Table) -> Chart | None:
         "How far does noise move the layers?",
         "Gaussian noise is added to the pictures; a line per standard deviation, for pixels of 0 to 1. How "
         "much a layer's activations change relative to their size: median over the pictures, and middle half (bars).",
-        svg((spans + lines + points).properties(width=330), "noise", layers),
+        interactive((spans + lines + points).properties(width=330), "noise", layers),
     )
 
 
@@ -101,8 +103,14 @@ def flicker(table: Table | None) -> Chart | None:
         f"Each picture becomes {rows[0]['frames']} frames that differ by a camera's noise only. How far a layer is "
         "from its mean over the frames, relative to that: median over the pictures, and middle half (bars). The last "
         "row is the probabilities.",
-        svg((spans + points).properties(width=330), "flicker", len(rows)),
+        interactive((spans + points).properties(width=330), "flicker", len(rows)),
     )
+
+
+def _beside(left: Any, right: Any) -> Any:
+    import altair as alt
+
+    return alt.hconcat(left, right, spacing=24)
 
 
 def _firing(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None:
@@ -124,12 +132,11 @@ def _firing(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None
         "Per layer that a ReLU rectifies, left: units that fire on no image, with their number. Right: over its units, "
         "the median (line), the middle half (dark) and the middle 80 % (light) of the share of images on which a unit "
         "fires anywhere.",
-        svg(alt.hconcat(left, right, spacing=24), "firing", len(rows)),
+        interactive(_beside(left, right), "firing", len(rows)),
     )
 
 
 def _strength(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | None:
-    import altair as alt
 
     means, stds = list(_bands(layers, columns, "mean")), list(_bands(layers, columns, "std"))
     if not means or not stds:
@@ -140,7 +147,7 @@ def _strength(layers: list[Layer], columns: Mapping[str, Columns]) -> Chart | No
         "How strongly units fire",
         "Per layer and over its units: the median (line), the middle half (dark) and the middle 80 % (light) of the "
         "mean and of the standard deviation of the activation, over all images and positions.",
-        svg(alt.hconcat(left, right, spacing=24), "strength", len(means)),
+        interactive(_beside(left, right), "strength", len(means)),
     )
 
 

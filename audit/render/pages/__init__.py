@@ -1,11 +1,14 @@
 """Report -> all that a template may see: selected, sorted and formatted, never measured."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from audit.records import REFUSED, Outcome, Report
 from audit.render.charts import layers as of_layers
 from audit.render.charts.drawing import Chart
-from audit.render.pages.columns import UnitTable, columns_of, tables
+from audit.render.pages.beside import baseline_section
+from audit.render.pages.columns import columns_of
 from audit.render.pages.correspondence import Correspondence, correspondence_section
 from audit.render.pages.detectors import Detectors, detectors_section
 from audit.render.pages.fooling import fooling_section
@@ -13,17 +16,21 @@ from audit.render.pages.inversion import Inversions, inversions_of
 from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
-from audit.render.pages.sections import Section
+from audit.render.pages.search import searched
+from audit.render.pages.sections import Grid, Section
+from audit.render.pages.strip import Strip, strip_of
 from audit.render.pages.true_size import TrueSize, figure_of
 from audit.render.pages.units import PicturedLayer, pictured
+from audit.render.pages.unmeasured import unmeasured
 from audit.render.pages.verdicts import ICONS, ORDER, Count, ItemRow, counts, headline, item
 from audit.render.pages.weights import weights_section
 from audit.render.sprites import Embed
+from audit.render.templates import CONTRACT
 
 
 @dataclass(frozen=True)
 class ReportPage:
-    """Everything on the page, in the order in which it is read."""
+    """Everything on the page, in the order in which it is read; `contract` is the version of what templates rely on."""
 
     audit: str
     model: str
@@ -35,9 +42,11 @@ class ReportPage:
     others: tuple[ItemRow, ...]
     numbers: tuple[Fact, ...]
     facts: tuple[Fact, ...]
+    baseline: Section | None
     pictures: Section | None
     fooling: Section | None
     charts: tuple[Chart, ...]
+    strip: Strip | None
     layers: tuple[LayerRow, ...]
     paper: Paper | None
     detectors: Detectors | None
@@ -46,8 +55,11 @@ class ReportPage:
     true_size: TrueSize | None
     pictured: tuple[PicturedLayer, ...]
     weights: Section | None
-    tables: tuple[UnitTable, ...]
+    measured: int
+    search: Mapping[str, Any]
+    unmeasured: Grid | None
     provenance: tuple[Fact, ...]
+    contract: int = CONTRACT
 
 
 def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
@@ -67,9 +79,11 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         others=tuple(row for row in rows if row.outcome not in REFUSED),
         numbers=tuple(numbers(report)),
         facts=tuple(facts(report, columns)),
+        baseline=baseline_section(report),
         pictures=pictures_section(report),
         fooling=fooling_section(report, embed),
         charts=of_layers.draw(report),
+        strip=strip_of(report, columns),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),
         detectors=detectors_section(report, columns, embed),
@@ -78,6 +92,8 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         true_size=figure_of(report),
         pictured=tuple(pictured(report, columns, embed, whole)),
         weights=weights_section(report),
-        tables=tuple(tables(report, columns)),
+        measured=sum(len(next(iter(own.values()))) for own in columns.values()),
+        search=searched(report, columns, rows),
+        unmeasured=unmeasured(report, columns),
         provenance=tuple(Fact(name, value) for name, value in report.provenance.items()),
     )

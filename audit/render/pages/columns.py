@@ -1,17 +1,13 @@
-"""Columns of units -> tables of all units, as text."""
+"""Columns of units -> their headings and order, and numbers as text."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
 
 from audit.records import Report
-from audit.render.wording import DASH, number, percent, place
-
-ROWS = 12_000
-"""Rows of unit tables on a page; more are in units.parquet."""
+from audit.render.wording import DASH, number, percent
 
 COLUMNS = {
     "mean": "mean",
@@ -77,17 +73,6 @@ FLAGS, UNITS = {"is_colour"}, {"nearest", "preferred_class", "detected_class", "
 Columns = Mapping[str, Float[np.ndarray, " unit"]]
 
 
-@dataclass(frozen=True)
-class UnitTable:
-    """All units of a layer; `left_out` rows did not fit on the page."""
-
-    anchor: str
-    layer: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-    left_out: int
-
-
 def columns_of(report: Report) -> dict[str, dict[str, Float[np.ndarray, " unit"]]]:
     """layer -> name -> column of everything measured there, known columns first."""
     found: dict[str, dict[str, Float[np.ndarray, " unit"]]] = {}
@@ -108,25 +93,3 @@ def cell(name: str, value: float) -> str:
     if name in FLAGS:
         return number(value) if math.isnan(value) else ("yes" if value else "no")
     return percent(value) if name in SHARES else number(value)
-
-
-def tables(report: Report, columns: Mapping[str, Columns]) -> Iterator[UnitTable]:
-    """A table per measured layer, in the order of execution, as long as there is room."""
-    room = ROWS
-    for layer in report.outline.layers:
-        if layer.name not in columns:
-            continue
-        names, table = tuple(columns[layer.name]), list(columns[layer.name].values())
-        units = len(table[0])
-        shown = min(units, room)
-        room -= shown
-        yield UnitTable(
-            place("table", layer.name),
-            layer.name,
-            tuple(COLUMNS.get(name, name) for name in names),
-            tuple(
-                (unit, tuple(cell(name, float(column[unit])) for name, column in zip(names, table, strict=True)))
-                for unit in range(shown)
-            ),
-            units - shown,
-        )

@@ -28,16 +28,17 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and a formatted value; `full` where the value is shortened."""
+    """A name and a formatted value; `full` where the value is shortened, `href` where it leads somewhere."""
 
     name: str
     value: str
     full: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer of the model; `href` leads to its pictures, or else to its table, or is empty."""
+    """A layer of the model; `href` leads to its pictures, or else to the table of all units, or is empty."""
 
     name: str
     kind: str
@@ -51,6 +52,7 @@ class LayerRow:
     share: float
     outcome: Outcome | None
     icon: str
+    anchor: str
     href: str
 
 
@@ -82,8 +84,7 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
     shares = np.asarray(columns.get("share_of_images", []), dtype=np.float64)
     known = shares[np.isfinite(shares)]
     dead = int((known == 0).sum()) if layer.activation else 0  # below zero is no death where nothing is cut off there
-    outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer.name}
-    outcome = next((each for each in (*REFUSED, "passed", "waived", "skipped") if each in outcomes), None)
+    outcome = outcome_of(report, layer.name)
     return LayerRow(
         name=layer.name,
         kind=layer.kind,
@@ -97,8 +98,15 @@ def layer_row(layer: Layer, report: Report, columns: Columns) -> LayerRow:
         share=float(known.mean()) if len(known) else 0.0,
         outcome=outcome,
         icon=ICONS[outcome] if outcome else "",
+        anchor=place("row", layer.name),
         href=_href(layer, report, bool(among_units(layer, report)), bool(columns)),
     )
+
+
+def outcome_of(report: Report, layer: str) -> Outcome | None:
+    """The worst of the layer's items; None if it has none."""
+    outcomes = {verdict.outcome for verdict in report.verdicts if verdict.item.layer == layer}
+    return next((each for each in (*REFUSED, "passed", "waived", "skipped") if each in outcomes), None)
 
 
 def among_units(layer: Layer, report: Report) -> list[Pictures]:
@@ -108,10 +116,12 @@ def among_units(layer: Layer, report: Report) -> list[Pictures]:
 
 
 def _href(layer: Layer, report: Report, pictured: bool, measured: bool) -> str:
-    """To the pictures of its units, else to those of all layers, else to its table."""
+    """To the pictures of its units, else to those of all layers, else to the table of all units."""
     if not pictured and is_inverted(layer, report):
         return link(ANCHOR)
-    return link(place("layer" if pictured else "table", layer.name)) if pictured or measured else ""
+    if pictured:
+        return link(place("layer", layer.name))
+    return link("tables") if measured else ""
 
 
 def _of(text: str, known: Float[np.ndarray, " known"], shares: Float[np.ndarray, " unit"]) -> str:

@@ -7,8 +7,6 @@ receptive field, so that it shows how much larger and more complex units' subjec
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from audit.records import Layer, Pictures, Report
 from audit.render.pages.sections import NOTHING
 from audit.render.sprites import Embedded, true_size
@@ -69,7 +67,7 @@ def figure_of(report: Report) -> TrueSize | None:
     shown = [
         (layer, optimized[layer.name])
         for layer in reversed(report.outline.layers)
-        if layer.name in optimized and optimized[layer.name].tiles.size
+        if layer.name in optimized and 0 not in optimized[layer.name].tiles.shape
     ]
     if len(shown) < 2:
         return None
@@ -97,8 +95,8 @@ def _fitting(layer: Layer, pictures: Pictures, labels: Sequence[str], across: in
     preset = _preset(pictures)
     count = len(pictures.captions[0]) // max(len(pictures.groups), 1)
     first = count * (pictures.groups.index(preset) if pictures.groups else 0)
-    runs = pictures.tiles[:, first : first + min(count, RUNS)]
-    width = grid(runs.shape[1])[1] * (runs.shape[3] + 1) - 1
+    count = min(count, RUNS)
+    width = grid(count)[1] * (pictures.tiles.shape[3] + 1) - 1
     made = [row for row, captions in enumerate(pictures.captions) if not captions[first].lower().startswith(NOTHING)]
     for row in made[: max(1, min(MOST, across // (width + 1)))]:
         unit = pictures.units[row]
@@ -106,8 +104,8 @@ def _fitting(layer: Layer, pictures: Pictures, labels: Sequence[str], across: in
             href=link(place("unit", layer.name, unit)),
             chip=str(unit),
             label=labels[unit] if labels else "",
-            alt=f"{preset} of unit {unit} of {layer.name}, {plural(runs.shape[1], 'run')}",
-            image=true_size(np.ascontiguousarray(runs[row])),
+            alt=f"{preset} of unit {unit} of {layer.name}, {plural(count, 'run')}",
+            image=true_size(pictures.tiles[row, first : first + count]),
             width=width,
         )
 

@@ -3,83 +3,33 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from audit.analyses.summaries import INVARIANCE
-from audit.records import Layer, Pictures, Report, Verdict
+from audit.records import Layer, Pictures, Report
 from audit.render.charts.distributions import ridges
 from audit.render.charts.drawing import Chart
 from audit.render.charts.invariance import invariance
+from audit.render.charts.units import histograms
 from audit.render.pages.classes import class_facts
 from audit.render.pages.columns import COLUMNS, Columns, cell
 from audit.render.pages.layers import Fact, among_units
 from audit.render.pages.mosaic import Mosaic, mosaic_of
-from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
-from audit.render.pages.sections import NOTHING, Grid, Tile
-from audit.render.sprites import Embed, Embedded
+from audit.render.pages.panels import KINDS, OF_LAYERS, Panel, Panels
+from audit.render.pages.quality import BRIEFLY, WHAT, grid_of, summaries
+from audit.render.pages.sections import Grid
+from audit.render.pages.sheet import Sheet, sheet_of
+from audit.render.pages.verdicts import flags
+from audit.render.sprites import Embed
 from audit.render.wording import BY, link, place
-from audit.store.sprites import grid
 
-KINDS = {
-    "tsne": ("t-SNE of the codes", "Pictures that the layer answers alike lie side by side, each at its own place."),
-    "optimized": (
-        "Optimized images",
-        "Made by the network alone: noise that was changed until the unit fired strongly.",
-    ),
-    "directions": (
-        "Directions",
-        "The same for weighted sums of units: directions of the layer's space, the whole layer, sums over layers.",
-    ),
-    "max-patches": ("Strongest patches", "What the unit saw in the pictures on which it fired most, strongest first."),
-    "max-images": ("Strongest pictures", "The whole pictures, with what the unit sees in a box and its map over them."),
-    "deconv": ("Deconvnet", "Which pixels of those patches the unit answered to, traced back by a deconvnet."),
-    "guided": ("Guided backpropagation", "The same, through rectifiers that were on only."),
-    "gradient": ("Data gradient", "How the unit's activation would change with each pixel of those patches."),
-    "occlusion": ("Occlusion", "Where the unit falls (red) or rises (blue) when that part of the picture is covered."),
-    "invariance": (
-        "Invariance",
-        "The strongest picture scaled, turned, moved, in other light and with noise: what is left of the activation.",
-    ),
-    "filters": ("Filters", "The unit's own weights: what it looks for in what lies below it; gray is zero."),
-}
-"""Kinds of pictures in the order in which they are shown: title and what they are."""
-
-OF_LAYERS = ("directions", "tsne")
-"""Kinds of which the pictures are of no units."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A group of tiles as one picture (None: nothing to show, `status` says why); `numbers` in a line, if any."""
-
-    name: str
-    image: Embedded | None
-    columns: int
-    tiles: tuple[Tile, ...]
-    status: str
-    short: str
-    alt: str
-    numbers: str
-
-
-@dataclass(frozen=True)
-class Panel:
-    """The pictures of one kind of one unit, in `columns` of blocks; on paper `whole` is all of them as one picture."""
-
-    anchor: str
-    title: str
-    kind: str
-    blocks: tuple[Block, ...]
-    columns: int
-    tile: int
-    width: int
-    whole: Embedded | None
-    status: str
+NEAREST = "nearest"
+"""The column that names another unit of the layer."""
 
 
 @dataclass(frozen=True)
 class UnitSection:
     """A pictured unit, or a direction under its name; `numbers` are those of its optimized images.
+
+    `findings` are what refuses the checkpoint.
 
     `invariance` are the curves of its transformed pictures.
 
@@ -91,6 +41,7 @@ class UnitSection:
     title: str
     chip: str
     label: str
+    findings: tuple[str, ...]
     facts: tuple[Fact, ...]
     panels: tuple[Panel, ...]
     numbers: Grid | None
@@ -110,12 +61,14 @@ class Method:
 
 @dataclass(frozen=True)
 class PicturedLayer:
-    """A layer with its pictured units, and the mosaic of its codes."""
+    """A layer with its pictured units at a glance and one by one, and the mosaic of its codes."""
 
     anchor: str
     href: str
     name: str
     text: str
+    sheet: Sheet | None
+    histograms: Chart | None
     methods: tuple[Method, ...]
     distribution: Chart | None
     mosaic: Mosaic | None
@@ -125,7 +78,7 @@ class PicturedLayer:
 def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole: bool) -> Iterator[PicturedLayer]:
     """The layers with pictures, in the order of execution."""
     rank = {kind: index for index, kind in enumerate(KINDS)}
-    measured, of_class = summaries(report.tables), class_facts(report)
+    measured, of_class, flagged = summaries(report.tables), class_facts(report), flags(report)
     for layer in report.outline.layers:
         mine = {pictures.kind: pictures for pictures in among_units(layer, report)}
         if not mine:
@@ -138,13 +91,28 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
         labels = report.labels if is_class and len(report.labels) == layer.units else ()
         rows = {unit: measured.get((layer.name, unit), []) for unit in units}
         of_units = [(kind, mine.get(kind)) for kind in kinds if kind not in OF_LAYERS]
-        panels = _Panels(layer.name, of_units, failed, rows, embed, whole)
+        panels = Panels(layer.name, of_units, failed, rows, embed, whole)
+        own = columns.get(layer.name, {})
+        sections = (
+            *(
+                replace(
+                    _class_page(section, of_class.get(unit, ())) if is_class else section,
+                    findings=flagged.get((layer.name, unit), ()),
+                )
+                for unit in units
+                for section in [_unit(layer, unit, labels, own, panels)]
+            ),
+            *_directions(layer, mine.get("directions"), panels),
+        )
+        index = report.outline.layers.index(layer)
         methods = [Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine]
         yield PicturedLayer(
             anchor=place("layer", layer.name),
             href=link(place("layer", layer.name)),
             name=layer.name,
             text=_describe(layer),
+            sheet=None if whole else sheet_of(layer, mine, {unit.chip: unit for unit in sections}, embed),
+            histograms=None if whole else histograms(layer.name, own, f"histograms-{index}"),
             methods=(
                 *methods,
                 *(
@@ -155,14 +123,7 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             ),
             distribution=_distribution(report, layer, units),
             mosaic=mosaic_of(mine["tsne"], report.tables, embed, *KINDS["tsne"]) if "tsne" in mine else None,
-            units=(
-                *(
-                    _class_page(section, of_class.get(unit, ())) if is_class else section
-                    for unit in units
-                    for section in [_unit(layer, unit, labels, columns.get(layer.name, {}), panels)]
-                ),
-                *_directions(layer, mine.get("directions"), panels),
-            ),
+            units=sections,
         )
 
 
@@ -185,7 +146,7 @@ def _unit(
     unit: int,
     labels: Sequence[str],
     columns: Columns,
-    panels: "_Panels",
+    panels: Panels,
 ) -> UnitSection:
     shown = panels.of(unit)
     return UnitSection(
@@ -194,10 +155,9 @@ def _unit(
         title=f"unit {unit}",
         chip=str(unit),
         label=labels[unit] if labels else "",
+        findings=(),
         facts=tuple(
-            Fact(COLUMNS.get(name, name), cell(name, float(column[unit])))
-            for name, column in columns.items()
-            if unit < len(column)
+            _fact(layer, name, float(column[unit]), panels) for name, column in columns.items() if unit < len(column)
         ),
         panels=shown,
         numbers=grid_of(panels.rows[unit]),
@@ -206,70 +166,20 @@ def _unit(
     )
 
 
+def _fact(layer: Layer, column: str, value: float, panels: Panels) -> Fact:
+    pictured = column == NEAREST and value in panels.rows
+    href = link(place("unit", layer.name, int(value))) if pictured else ""
+    return Fact(COLUMNS.get(column, column), cell(column, value), href=href)
+
+
 def _class_page(section: UnitSection, facts: Sequence[Fact]) -> UnitSection:
     """What became of the class's pictures comes before what its unit did on all pictures."""
     return replace(section, facts=(*facts, *section.facts), is_class=True)
 
 
-def _directions(layer: Layer, pictures: Pictures | None, panels: "_Panels") -> Iterator[UnitSection]:
+def _directions(layer: Layer, pictures: Pictures | None, panels: Panels) -> Iterator[UnitSection]:
     """A section per direction, after the units."""
     for row, name in enumerate(pictures.names if pictures else ()):
         panel = panels.panel("directions", pictures, row, f"{name} of {layer.name}")
         anchor, href = place("direction", layer.name, row), link(place("direction", layer.name, row))
-        yield UnitSection(anchor, href, name, name, "", (), (panel,), None, None, bool(panel.status))
-
-
-@dataclass(frozen=True)
-class _Panels:
-    """What the units of a layer are pictured by: the records by kind, why a kind is missing, numbers by unit."""
-
-    layer: str
-    kinds: Sequence[tuple[str, Pictures | None]]
-    failed: Mapping[str, Verdict]
-    rows: Mapping[int, Sequence[Row]]
-    embed: Embed
-    whole: bool
-
-    def of(self, unit: int) -> tuple[Panel, ...]:
-        return tuple(self.panel(kind, pictures, unit, f"unit {unit} of {self.layer}") for kind, pictures in self.kinds)
-
-    def panel(self, kind: str, pictures: Pictures | None, unit: int, of: str) -> Panel:
-        title = KINDS.get(kind, (kind, ""))[0]
-        identifier = place("pictures", self.layer, unit, kind)
-        if pictures is None or unit not in pictures.units or not pictures.tiles.size:
-            why = self.failed[kind].message if kind in self.failed else "not made for this unit"
-            return Panel(identifier, title, kind, (), 1, 0, 0, None, f"{NOTHING}: {why}")
-        row = pictures.units.index(unit)
-        tiles, captions, names = pictures.tiles[row], pictures.captions[row], pictures.groups or (kind,)
-        size = len(tiles) // len(names)
-        lines = {row["preset"]: line_of(row) for row in self.rows[unit]} if pictures.numbers else {}
-        blocks = tuple(
-            self._block(
-                name if len(names) > 1 else "",
-                f"{title} of {of}{f', {name}' if len(names) > 1 else ''}",
-                tiles[index * size : (index + 1) * size],
-                captions[index * size : (index + 1) * size],
-                lines.get(name, ""),
-            )
-            for index, name in enumerate(names)
-        )
-        columns = grid(len(names))[1]
-        empty = all(block.status for block in blocks)
-        return Panel(
-            anchor=identifier,
-            title=title,
-            kind=kind,
-            blocks=blocks,
-            columns=columns,
-            tile=tiles.shape[2],
-            width=columns * grid(size)[1],
-            whole=self.embed(tiles, len(names)) if self.whole and not empty else None,
-            status=blocks[0].status if empty and len({block.status for block in blocks}) == 1 else "",
-        )
-
-    def _block(self, name: str, alt: str, tiles: np.ndarray, captions: Sequence[str], numbers: str) -> Block:
-        marked = tuple(Tile(caption, caption.lower().startswith(NOTHING)) for caption in captions)
-        status = captions[0] if all(tile.void for tile in marked) else ""
-        image = None if status or self.whole else self.embed(tiles, 1)
-        first = next((tile.caption for tile in marked if not tile.void), "")
-        return Block(name, image, grid(len(tiles))[1], marked, status, first, f"{alt}; first: {first}", numbers)
+        yield UnitSection(anchor, href, name, name, "", (), (), (panel,), None, None, bool(panel.status))

@@ -1,7 +1,7 @@
 """Verdicts -> rows of items with their findings, counts of outcomes, and the headline."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from audit.records import REFUSED, Finding, Outcome, Report, Verdict
@@ -115,6 +115,21 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         findings=findings[:FINDINGS],
         more=findings[FINDINGS:],
     )
+
+
+Flags = Mapping[tuple[str, int], tuple[str, ...]]
+"""(layer, unit) -> what the checkpoint is refused for there."""
+
+
+def flags(report: Report) -> Flags:
+    """The findings about units of the items that refuse the checkpoint."""
+    found: dict[tuple[str, int], tuple[str, ...]] = {}
+    for verdict in report.verdicts:
+        for finding in verdict.findings if verdict.outcome in REFUSED else ():
+            if finding.layer is not None and finding.unit is not None:
+                unit = finding.layer, finding.unit
+                found[unit] = (*found.get(unit, ()), f"{verdict.item.task}: {finding.message}")
+    return found
 
 
 def _message(verdict: Verdict) -> str:
