@@ -35,10 +35,10 @@ ENLARGED = """() => [...document.querySelectorAll("dialog[open], :target")].some
 def walked(view: Opened) -> tuple[set[int], list[str]]:
     """Which of the elements that can be reached were, one Tab after the other, and what was wrong on the way."""
     count, reached, wrong = view.ask(MARK), set(), []
-    for _ in range(count):
+    for _ in range(count + 20):  # what scrolls is reached as well
         view.page.keyboard.press("Tab")
         focused = view.ask(FOCUSED)
-        if focused["what"].startswith("<body") or focused["index"] in reached:
+        if focused["what"].startswith("<body") or focused["index"] in reached - {-1}:
             break
         reached.add(focused["index"])
         wrong += [f"{why}: {focused['what']}" for why in ("ringed", "seen") if not focused[why]]

@@ -22,6 +22,7 @@ TOO_WIDE = """() => {
 
 CUT = """() => {
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), cut = new Set();
+    const shortened = one => getComputedStyle(one).textOverflow === "ellipsis";
     const hides = one => ["hidden", "clip"].includes(getComputedStyle(one).overflowX);
     const scrolls = one => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
     while (texts.nextNode()) {
@@ -36,12 +37,12 @@ CUT = """() => {
             const unseen = edge.width <= 1 && edge.height <= 1;
             const block = !getComputedStyle(box).display.startsWith("inline");
             const beyond = text.right > edge.right + 2 || text.left < edge.left - 2;
-            if (!unseen && block && beyond && (box === holder || hides(box))) cut.add(box);
+            if (!unseen && block && !shortened(box) && beyond && (box === holder || hides(box))) cut.add(box);
         }
     }
     return [...cut].map(box => box.outerHTML.slice(0, 200));
 }"""
-"""Blocks whose text sticks out to the side, or is hidden there."""
+"""Blocks whose text sticks out to the side, or is hidden there without an ellipsis that says so."""
 
 COVERED = """() => {
     const covered = [];
@@ -78,12 +79,11 @@ new PerformanceObserver(list => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 HIDDEN = """name => {
-    const part = document.getElementById(name).getBoundingClientRect();
-    const bars = [...document.querySelectorAll("body > nav, body > header")];
-    const bar = Math.max(0, ...bars.filter(one => ["sticky", "fixed"].includes(getComputedStyle(one).position))
-        .map(one => one.getBoundingClientRect().bottom));
-    return part.top < bar - 1 || part.top > innerHeight;
+    const part = document.getElementById(name), box = part.getBoundingClientRect();
+    const top = document.elementFromPoint(box.left + Math.min(box.width / 2, 200), box.top + 2);
+    return !top || !(part.contains(top) || top.contains(part));
 }"""
+"""Whether the upper edge of a part is out of sight or under something else."""
 HEIGHTS = "() => [...document.images].map(image => [image.outerHTML.slice(0, 200), image.offsetHeight])"
 
 
