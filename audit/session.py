@@ -17,7 +17,7 @@ from audit.analyses.summaries import invariances, summaries
 from audit.checks.evidence import Columns
 from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
-from audit.config import Config
+from audit.config import Config, DataSection, ModelSection
 from audit.errors import AuditError, StoreError, TemplateError, Unavailable, nearest
 from audit.examination import Examination
 from audit.history import rebuild
@@ -208,6 +208,8 @@ class Session:
             "checkpoint": model.section.checkpoint or "none: the factory's own weights",
             **({"checkpoint digest": model.file_digest} if model.file_digest else {}),
             "weights digest": model.digest,
+            "data": _pictures(self.config.data),
+            "preprocessing": _preprocessing(model.section),
             "data digest": data.fingerprint if examination.measured.done else "no pass over the pictures was made",
             "code digest": code_digest(),
             "seed": str(self.config.audit.seed),
@@ -283,3 +285,22 @@ def _took(steps: Sequence[events.Step], model: str) -> str:
     return "; ".join(
         [*(said or ["all kept from earlier runs"]), *([f"peak memory {max(peaks):.0f} MiB"] if peaks else [])]
     )
+
+
+def _pictures(section: DataSection | None) -> str:
+    """Where the pictures come from, as audit.toml says it."""
+    if section is None:
+        return "none: no [data]"
+    said = [f"{key} {value}" for key in ("folder", "list", "shards", "factory") if (value := getattr(section, key))]
+    return ", ".join([*said, *([f"limit {section.limit}"] if section.limit else [])])
+
+
+def _preprocessing(section: ModelSection) -> str:
+    """What becomes of a picture before the model sees it."""
+    channels, height, width = section.input
+    to_size = (
+        f"resized to {height} x {width}"
+        if section.resize is None
+        else f"short side resized to {section.resize}, centre crop of {height} x {width}"
+    )
+    return f"{to_size}, {channels} channels in 0..1, minus mean {section.mean}, over std {section.std}"
