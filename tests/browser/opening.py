@@ -35,7 +35,7 @@ class Opened:
         return self.page.evaluate(script, argument)
 
     def unfold(self) -> None:
-        """Opens the first two of each kind of what is folded."""
+        """Opens the first two of each kind of what is folded, and draws what is out of sight."""
         self.ask(UNFOLD)
 
     def load(self) -> list[str]:
@@ -70,6 +70,9 @@ LOAD = """async () => {
     return broken;
 }"""
 UNFOLD = """() => {
+    const drawn = new CSSStyleSheet();
+    drawn.replaceSync("* { content-visibility: visible !important }");
+    document.adoptedStyleSheets.push(drawn);
     const seen = {};
     for (const folded of document.querySelectorAll("details")) {
         const kind = folded.className;

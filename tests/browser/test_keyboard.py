@@ -35,7 +35,7 @@ ENLARGED = """() => [...document.querySelectorAll("dialog[open], :target")].some
 def walked(view: Opened) -> tuple[set[int], list[str]]:
     """Which of the elements that can be reached were, one Tab after the other, and what was wrong on the way."""
     count, reached, wrong = view.ask(MARK), set(), []
-    for _ in range(count + 20):  # what scrolls is reached as well
+    for _ in range(2 * count + 200):  # what appears on the way, and what scrolls, is reached as well
         view.page.keyboard.press("Tab")
         focused = view.ask(FOCUSED)
         if focused["what"].startswith("<body") or focused["index"] in reached - {-1}:
@@ -58,6 +58,15 @@ def test_escape_closes_what_is_enlarged(browser: "Browser", every_view: Path) ->
         assert view.ask(ENLARGED)
         view.page.keyboard.press("Escape")
         assert not view.ask(ENLARGED)
+
+
+def test_sorting_the_table_of_all_units_keeps_the_focus(browser: "Browser", every_view: Path) -> None:
+    with opened(browser, every_view) as view:
+        view.page.locator("#explorer").scroll_into_view_if_needed()
+        view.page.locator("#explorer button").first.focus()
+        for sign in ("↓", "↑"):
+            view.page.keyboard.press("Enter")
+            assert sign in view.ask("() => document.activeElement.textContent")
 
 
 def test_what_is_wrong_is_found(browser: "Browser", tmp_path: Path) -> None:
