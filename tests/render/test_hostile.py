@@ -217,7 +217,7 @@ class Parts(Page):
 
     def handle_data(self, data: str) -> None:
         super().handle_data(data)
-        if "svg" not in self.open and data.strip():
+        if not {"svg", "script", "style"} & set(self.open) and data.strip():
             self.texts.append(data)
 
     @property
@@ -274,6 +274,16 @@ def test_the_page_is_made_of_the_same(runs: Mapping[str, Path]) -> None:
         "way",
     }
     assert not [word for word in ours if not any(f"{word}{SHOWN}" in text for text in page.texts)]
+
+
+def test_what_scripts_read_is_data(runs: Mapping[str, Path]) -> None:
+    page = html.render(runs["hostile"]).read_text(encoding="utf-8")
+    scripts = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    said = [text for script in scripts for text in texts(json.loads(script))]
+    assert len(scripts) > 5
+    assert not [script for script in scripts if re.search("[<>&]", script)]
+    assert not [text for text in said if CONTROLS.search(text)]
+    assert sum(SHOWN in text for text in said) > 100
 
 
 def on_paper() -> Report:
