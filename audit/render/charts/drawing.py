@@ -102,8 +102,7 @@ def _styled(chart: Any, rows: int, room: Mapping[str, int] | int) -> dict[str, A
 
 
 def _drawable(value: Any) -> Any:
-    """The same specification, with a sign for what is no character of XML, at which vl-convert ends the process, and for
-    what would garble a page."""
+    """The same specification without what would garble a page, or is no XML, at which vl-convert ends the process."""
     if isinstance(value, dict):
         return {key: _drawable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
