@@ -1,92 +1,157 @@
-"""A stored report -> `report.pdf`, in a process of its own: `python -m audit.render.pdf FOLDER`.
+"""A stored report -> `report.pdf`, in two processes: one fills the template, one prints it.
 
-WeasyPrint keeps its memory and changes settings of Pillow for the whole process; a process of its own takes both away.
+`python -m audit.render.pdf fill|print FOLDER SCRATCH MEMORY`. WeasyPrint keeps its memory and changes settings of Pillow
+for the whole process; a process of its own takes both away, and what fills the template is gone before it begins.
 """
 
+import hashlib
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from audit import __version__
 from audit.errors import AuditError, StoreError, Unavailable
 
-NO_PANGO, FAILED = 3, 1
+FAILED, NO_PANGO, NO_MEMORY = 1, 3, 4
+MEMORY = 4 * 2**30
+"""Bytes that each of the two processes may take, where the system can limit them; a large report takes a tenth."""
+
 INSTALL = {
     "linux": "apt-get install libpangoft2-1.0-0 libharfbuzz-subset0 (Debian, Ubuntu; elsewhere the packages of Pango)",
     "darwin": "brew install pango",
 }
+PAGES, PDF = "report-pdf.html", "report.pdf"
 
 
-def render(folder: Path, timeout: float = 600) -> Path:
+def render(folder: Path, timeout: float = 600, memory: int = MEMORY) -> Path:
     """Writes `report.pdf` into the folder of a report and returns its path.
 
     Unavailable if a system library is missing, with the command that installs it; StoreError if the pages cannot be
-    made or take longer than `timeout` seconds.
+    made, take longer than `timeout` seconds, or more than `memory` bytes.
     """
-    folder = Path(folder).resolve()
-    command = [sys.executable, "-P", "-m", "audit.render.pdf", str(folder)]
-    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]))
+    folder, ends = Path(folder).resolve(), time.monotonic() + timeout
+    if not folder.is_dir():
+        raise StoreError(f"no report in {folder}: there is no such folder; write one with `run`")
     try:
-        child = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise StoreError(f"report.pdf of {folder} was not ready after {timeout:g} s") from error
+        with TemporaryDirectory(prefix=".report-pdf-", dir=folder) as scratch:
+            for step in STEPS:
+                command = [sys.executable, "-P", "-m", "audit.render.pdf", step, str(folder), scratch, str(memory)]
+                try:
+                    child = _ended(command, ends - time.monotonic())
+                except subprocess.TimeoutExpired as error:
+                    raise StoreError(f"report.pdf of {folder} was not ready after {timeout:g} s") from error
+                _refuse(child, folder, memory)
+            os.replace(Path(scratch) / PDF, folder / PDF)
+    except OSError as error:
+        raise StoreError(f"cannot write {folder / PDF}: {error.strerror or error}") from error
+    return folder / PDF
+
+
+def _ended(command: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]))
+    return subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "OPENBLAS_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+
+
+def _refuse(child: subprocess.CompletedProcess[str], folder: Path, memory: int) -> None:
+    """Raises what a process died of."""
+    if not child.returncode:
+        return
     said = child.stderr.strip() or f"exit code {child.returncode}"
     if child.returncode == NO_PANGO:
         raise Unavailable(said)
-    if child.returncode:
-        raise StoreError(f"cannot make report.pdf of {folder}: {said.splitlines()[-1]}")
-    return folder / "report.pdf"
+    cannot, most = f"cannot make report.pdf of {folder}", f"{memory / 2**20:.0f} MiB"
+    if child.returncode == NO_MEMORY:
+        raise StoreError(f"{cannot}: it takes more than {most} of memory; picture fewer units, or read report.html")
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        raise StoreError(f"{cannot}: its process was ended by {name}; memory may have run out, {most} is what it gets")
+    raise StoreError(f"{cannot}: {said.splitlines()[-1]}")
 
 
-def main(folder: Path) -> int:
-    """What the process of its own does; returns its exit code, the reason goes to standard error."""
+def main(step: str, folder: Path, scratch: Path, memory: int) -> int:
+    """What each process does; returns its exit code, the reason goes to standard error."""
+    _limit(memory)
     try:
         import weasyprint
     except (OSError, ImportError) as error:
         command = INSTALL.get(sys.platform, "see WeasyPrint's installation notes for this system")
         sys.stderr.write(f"no report.pdf, because WeasyPrint cannot load Pango ({_line(error)}); install it: {command}")
         return NO_PANGO
+    except MemoryError:
+        return NO_MEMORY
     try:
-        _write(folder, weasyprint)
+        STEPS[step](folder, scratch, weasyprint)
     except AuditError as error:
         sys.stderr.write(_line(error))
         return FAILED
+    except MemoryError:
+        return NO_MEMORY
     return 0
 
 
-def _write(folder: Path, weasyprint: object) -> None:
-    from weasyprint import HTML
-    from weasyprint.urls import URLFetcher
+def _limit(memory: int) -> None:
+    """Memory of this process that holds data; address space without it, as a chart's engine reserves, is no memory."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory if most == resource.RLIM_INFINITY else min(memory, most), most))
 
+
+def _fill(folder: Path, scratch: Path, _: Any) -> None:
+    """The template with its pictures as files beside it."""
     from audit.render.pages import build
-    from audit.render.sprites import for_print
+    from audit.render.pages.signing import signing_of
+    from audit.render.sprites import Print
     from audit.render.templates import environment
     from audit.store import read
-    from audit.store.replacing import replace
+    from audit.store.writer import RESULTS
 
-    text = (
-        environment()
-        .get_template("report-pdf.html")
-        .render(page=build(read(folder), for_print, whole=True), version=__version__)
-    )
+    report = read(folder)
+    signing = signing_of(report, hashlib.sha256((folder / RESULTS).read_bytes()).hexdigest())
+    page = build(report, Print(scratch), whole=True)
+    text = environment().get_template(PAGES).render(page=page, signing=signing, version=__version__)
+    (scratch / PAGES).write_text(text, encoding="utf-8")
+
+
+def _print(_: Path, scratch: Path, weasyprint: Any) -> None:
+    from weasyprint.urls import URLFetcher
+
+    class Fetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
+        """Pictures beside the page, and what is inside it."""
+
+        def fetch(self, url: str, headers: Any = None) -> Any:
+            beside = url.rpartition("/")[0] == scratch.as_uri()
+            if not beside and not url.startswith("data:"):
+                raise ValueError(f"{url} is not beside the page")
+            return super().fetch(url, headers)
+
     complaints = _Complaints()
     logging.getLogger("weasyprint").addHandler(complaints)
-    fetcher = URLFetcher(allowed_protocols=["data"])
-    content = HTML(string=text, url_fetcher=fetcher).write_pdf(pdf_tags=True)
+    html = weasyprint.HTML(filename=scratch / PAGES, encoding="utf-8", url_fetcher=Fetcher())
+    html.write_pdf(scratch / PDF, pdf_variant="pdf/ua-1")
     if complaints.lines:
         raise StoreError(f"WeasyPrint: {complaints.lines[0]} ({len(complaints.lines)} complaints)")
-    replace(folder / "report.pdf", content)
+
+
+STEPS: dict[str, Callable[[Path, Path, Any], None]] = {"fill": _fill, "print": _print}
 
 
 class _Complaints(logging.Handler):
@@ -105,4 +170,4 @@ def _line(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from audit.render.templates import CONTROLS
+
 BLUE, ORANGE, RED, GREEN = "#3a86d0", "#d2691e", "#d64545", "#2a8f5f"
 """Each has a contrast of 3:1 or more to white and to the dark page."""
 
@@ -29,6 +31,19 @@ class Chart:
     title: str
     text: str
     svg: Markup
+
+    @property
+    def titled(self) -> Markup:
+        """The drawing with what it shows inside it, for paper, where nothing around it can say so."""
+        return titled(self.svg, f"{self.title}. {self.text}")
+
+
+def titled(drawn: Markup, title: str) -> Markup:
+    """The drawing with a title as its first element."""
+    root, rest = drawn.split(">", 1)
+    return (
+        Markup(f"{root}>") + Markup("<title>{}</title>").format(CONTROLS.sub("\N{REPLACEMENT CHARACTER}", title)) + rest
+    )
 
 
 def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = ROOM) -> Markup:

@@ -14,6 +14,7 @@ from audit.render.pages.layers import Fact, LayerRow, facts, layer_row, numbers
 from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
 from audit.render.pages.sections import Section
+from audit.render.pages.selection import everything, flags_of, on_paper
 from audit.render.pages.true_size import TrueSize, figure_of
 from audit.render.pages.units import PicturedLayer, pictured
 from audit.render.pages.verdicts import ICONS, ORDER, Count, ItemRow, counts, headline, item
@@ -51,10 +52,14 @@ class ReportPage:
 
 
 def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
-    """The page of a report; `embed` makes pictures, one per block, or with `whole` one per panel (for paper)."""
+    """The page of a report; `embed` makes pictures, one per block.
+
+    With `whole`, for paper: one picture per panel, most units on sheets, no table of all units.
+    """
     ranked = sorted(report.verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
-    columns = columns_of(report)
-    known = {(record.layer, unit) for record in report.pictures if not record.names for unit in record.units}
+    columns, flags = columns_of(report), flags_of(report)
+    selected = on_paper(report, flags) if whole else everything(report)
+    known = {(layer, unit) for layer, some in selected.items() for unit in (*some.full, *some.sheet)}
     rows = [item(verdict, known) for verdict in ranked]
     return ReportPage(
         audit=report.audit,
@@ -72,12 +77,12 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         charts=of_layers.draw(report),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),
-        detectors=detectors_section(report, columns, embed),
+        detectors=detectors_section(report, columns, embed, known),
         correspondence=correspondence_section(report),
         inversions=inversions_of(report, embed),
-        true_size=figure_of(report),
-        pictured=tuple(pictured(report, columns, embed, whole)),
+        true_size=figure_of(report, known),
+        pictured=tuple(pictured(report, columns, selected, flags, embed, whole)),
         weights=weights_section(report),
-        tables=tuple(tables(report, columns)),
+        tables=() if whole else tuple(tables(report, columns)),
         provenance=tuple(Fact(name, value) for name, value in report.provenance.items()),
     )

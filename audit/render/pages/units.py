@@ -14,7 +14,9 @@ from audit.render.pages.layers import Fact, among_units
 from audit.render.pages.mosaic import Mosaic, mosaic_of
 from audit.render.pages.quality import BRIEFLY, WHAT, Row, grid_of, line_of, summaries
 from audit.render.pages.sections import NOTHING, Grid, Tile
-from audit.render.sprites import Embed, Embedded
+from audit.render.pages.selection import Flag, Place, Selection
+from audit.render.pages.strips import Strips, strips_of
+from audit.render.sprites import Embed, Embedded, Print
 from audit.render.wording import BY, link, place
 from audit.store.sprites import grid
 
@@ -79,9 +81,7 @@ class Panel:
 class UnitSection:
     """A pictured unit, or a direction under its name; `numbers` are those of its optimized images.
 
-    `invariance` are the curves of its transformed pictures.
-
-    A class has a page of its own on paper.
+    `invariance` are the curves of its transformed pictures, `flags` what refused or waived items say of it.
     """
 
     anchor: str
@@ -95,6 +95,7 @@ class UnitSection:
     invariance: Chart | None
     void: bool
     is_class: bool = False
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Method:
 
 @dataclass(frozen=True)
 class PicturedLayer:
-    """A layer with its pictured units, and the mosaic of its codes."""
+    """A layer with its pictured units, and the mosaic of its codes; on paper most units are on sheets."""
 
     anchor: str
     href: str
@@ -118,17 +119,25 @@ class PicturedLayer:
     distribution: Chart | None
     mosaic: Mosaic | None
     units: tuple[UnitSection, ...]
+    sheets: Strips | None = None
 
 
-def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole: bool) -> Iterator[PicturedLayer]:
-    """The layers with pictures, in the order of execution."""
+def pictured(  # noqa: PLR0917  # what a layer's section is made of
+    report: Report,
+    columns: Mapping[str, Columns],
+    selected: Mapping[str, Selection],
+    flags: Mapping[Place, tuple[Flag, ...]],
+    embed: Embed,
+    whole: bool,
+) -> Iterator[PicturedLayer]:
+    """The layers with pictures, in the order of execution, with the units that were `selected`."""
     rank = {kind: index for index, kind in enumerate(KINDS)}
     measured, of_class = summaries(report.tables), class_facts(report)
     for layer in report.outline.layers:
         mine = {pictures.kind: pictures for pictures in among_units(layer, report)}
         if not mine:
             continue
-        units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
+        own, units = columns.get(layer.name, {}), selected[layer.name].full
         failed = {v.item.task: v for v in report.verdicts if v.item.layer == layer.name and v.outcome != "passed"}
         asked = {*mine, *(task for task in failed if task in KINDS)}
         kinds = sorted(asked, key=lambda kind: (rank.get(kind, len(rank)), kind))
@@ -137,6 +146,12 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
         rows = {unit: measured.get((layer.name, unit), []) for unit in units}
         of_units = [(kind, mine.get(kind)) for kind in kinds if kind not in OF_LAYERS]
         panels = _Panels(layer.name, of_units, failed, rows, embed, whole)
+        shown = panels.every(units)
+        flagged = {
+            unit: flags[layer.name, unit]
+            for unit in (*units, *selected[layer.name].sheet)
+            if (layer.name, unit) in flags
+        }
         methods = [Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine]
         yield PicturedLayer(
             anchor=place("layer", layer.name),
@@ -157,11 +172,26 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
                 *(
                     _class_page(section, of_class.get(unit, ())) if is_class else section
                     for unit in units
-                    for section in [_unit(layer, unit, labels, columns.get(layer.name, {}), panels)]
+                    for section in [_unit(layer, unit, labels, own, panels, shown[unit], flagged.get(unit, ()))]
                 ),
                 *_directions(layer, mine.get("directions"), panels),
             ),
+            sheets=_sheets([*mine.values()], selected[layer.name], labels, own, [*flagged], embed),
         )
+
+
+def _sheets(  # noqa: PLR0917  # what they are made of
+    pictures: Sequence[Pictures],
+    selected: Selection,
+    labels: Sequence[str],
+    columns: Columns,
+    flagged: Sequence[int],
+    embed: Embed,
+) -> Strips | None:
+    if not isinstance(embed, Print):
+        return None
+    titles = {kind: title for kind, (title, _) in KINDS.items()}
+    return strips_of(pictures, selected.sheet, selected.left_out, titles, labels, columns, flagged, embed)
 
 
 def _distribution(report: Report, layer: Layer, units: Sequence[int]) -> Chart | None:
@@ -178,14 +208,15 @@ def _describe(layer: Layer) -> str:
     return f"{layer.kind}, {BY.join(map(str, layer.shape))}, {sees}"
 
 
-def _unit(
+def _unit(  # noqa: PLR0917  # what a unit's section is made of
     layer: Layer,
     unit: int,
     labels: Sequence[str],
     columns: Columns,
     panels: "_Panels",
+    shown: tuple[Panel, ...],
+    flags: tuple[Flag, ...],
 ) -> UnitSection:
-    shown = panels.of(unit)
     return UnitSection(
         anchor=place("unit", layer.name, unit),
         href=link(place("unit", layer.name, unit)),
@@ -201,6 +232,7 @@ def _unit(
         numbers=grid_of(panels.rows[unit]),
         invariance=invariance(dict(panels.kinds).get(INVARIANCE), unit),
         void=all(panel.status or all(block.image is None for block in panel.blocks) for panel in shown),
+        flags=flags,
     )
 
 
@@ -228,8 +260,13 @@ class _Panels:
     embed: Embed
     whole: bool
 
-    def of(self, unit: int) -> tuple[Panel, ...]:
-        return tuple(self.panel(kind, pictures, unit, f"unit {unit} of {self.layer}") for kind, pictures in self.kinds)
+    def every(self, units: Sequence[int]) -> dict[int, tuple[Panel, ...]]:
+        """Kind by kind: units of a kind lie on the same sheets, which are then read once."""
+        of_kinds = [
+            [self.panel(kind, pictures, unit, f"unit {unit} of {self.layer}") for unit in units]
+            for kind, pictures in self.kinds
+        ]
+        return {unit: tuple(panels[index] for panels in of_kinds) for index, unit in enumerate(units)}
 
     def panel(self, kind: str, pictures: Pictures | None, unit: int, of: str) -> Panel:
         title = KINDS.get(kind, (kind, ""))[0]
