@@ -1,7 +1,7 @@
-"""A stored report -> `report.pdf`, in two processes: one fills the template, one prints it.
+"""A stored report -> `report.pdf`, in processes of their own: one fills the template, one prints it.
 
-`python -m audit.render.pdf fill|print FOLDER SCRATCH MEMORY`. WeasyPrint keeps its memory and changes settings of Pillow
-for the whole process; a process of its own takes both away, and what fills the template is gone before it begins.
+`python -m audit.render.pdf check|fill|print FOLDER SCRATCH MEMORY`. WeasyPrint keeps its memory and changes settings of
+Pillow for the whole process; a process of its own takes both away, and what fills the template is gone by then.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from audit.errors import AuditError, StoreError, Unavailable
 
 FAILED, NO_PANGO, NO_MEMORY = 1, 3, 4
 MEMORY = 4 * 2**30
-"""Bytes that each of the two processes may take, where the system can limit them; a large report takes a tenth."""
+"""Bytes that each of the processes may take, where the system can limit them; a large report takes a tenth."""
 
 INSTALL = {
     "linux": "apt-get install libpangoft2-1.0-0 libharfbuzz-subset0 (Debian, Ubuntu; elsewhere the packages of Pango)",
@@ -88,18 +88,10 @@ def main(step: str, folder: Path, scratch: Path, memory: int) -> int:
     """What each process does; returns its exit code, the reason goes to standard error."""
     _limit(memory)
     try:
-        import weasyprint
-    except (OSError, ImportError) as error:
-        command = INSTALL.get(sys.platform, "see WeasyPrint's installation notes for this system")
-        sys.stderr.write(f"no report.pdf, because WeasyPrint cannot load Pango ({_line(error)}); install it: {command}")
-        return NO_PANGO
-    except MemoryError:
-        return NO_MEMORY
-    try:
-        STEPS[step](folder, scratch, weasyprint)
+        STEPS[step](folder, scratch)
     except AuditError as error:
         sys.stderr.write(_line(error))
-        return FAILED
+        return NO_PANGO if isinstance(error, Unavailable) else FAILED
     except MemoryError:
         return NO_MEMORY
     return 0
@@ -115,7 +107,18 @@ def _limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory if most == resource.RLIM_INFINITY else min(memory, most), most))
 
 
-def _fill(folder: Path, scratch: Path, _: Any) -> None:
+def _check(_folder: Path, _scratch: Path) -> None:
+    """Whether there is what prints, before anything is made for it; loaded here, it takes no memory of what fills."""
+    try:
+        import weasyprint  # noqa: F401
+    except (OSError, ImportError) as error:
+        command = INSTALL.get(sys.platform, "see WeasyPrint's installation notes for this system")
+        raise Unavailable(
+            f"no report.pdf, because WeasyPrint cannot load Pango ({_line(error)}); install it: {command}"
+        ) from error
+
+
+def _fill(folder: Path, scratch: Path) -> None:
     """The template with its pictures as files beside it."""
     from audit.render.pages import build
     from audit.render.pages.signing import signing_of
@@ -131,7 +134,8 @@ def _fill(folder: Path, scratch: Path, _: Any) -> None:
     (scratch / PAGES).write_text(text, encoding="utf-8")
 
 
-def _print(_: Path, scratch: Path, weasyprint: Any) -> None:
+def _print(_folder: Path, scratch: Path) -> None:
+    from weasyprint import HTML
     from weasyprint.urls import URLFetcher
 
     class Fetcher(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
@@ -145,13 +149,13 @@ def _print(_: Path, scratch: Path, weasyprint: Any) -> None:
 
     complaints = _Complaints()
     logging.getLogger("weasyprint").addHandler(complaints)
-    html = weasyprint.HTML(filename=scratch / PAGES, encoding="utf-8", url_fetcher=Fetcher())
+    html = HTML(filename=scratch / PAGES, encoding="utf-8", url_fetcher=Fetcher())
     html.write_pdf(scratch / PDF, pdf_variant="pdf/ua-1")
     if complaints.lines:
         raise StoreError(f"WeasyPrint: {complaints.lines[0]} ({len(complaints.lines)} complaints)")
 
 
-STEPS: dict[str, Callable[[Path, Path, Any], None]] = {"fill": _fill, "print": _print}
+STEPS: dict[str, Callable[[Path, Path], None]] = {"check": _check, "fill": _fill, "print": _print}
 
 
 class _Complaints(logging.Handler):

@@ -76,7 +76,11 @@ class SheetTiles:
         first, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(first, int | np.integer):
             unit = range(self.units)[first]
-            picked: np.ndarray = self._read(range(unit, unit + 1))[(0, *rest)]
+            one = range(unit, unit + 1)
+            if rest and isinstance(rest[0], slice):
+                picked: np.ndarray = self._read(one, rest[0])[(0, slice(None), *rest[1:])]
+            else:
+                picked = self._read(one)[(0, *rest)]
         elif isinstance(first, slice) and first.step in (None, 1):
             picked = self._read(range(self.units)[first])[(slice(None), *rest)]
         else:
@@ -112,23 +116,24 @@ class SheetTiles:
             if image.size != expected:
                 raise ValueError(f"{sheet.file} is {image.size} pixels large instead of {expected}")
 
-    def _read(self, units: range) -> UInt8[np.ndarray, "unit tile y x 3"]:
-        out = np.empty((len(units), self.tiles, *self.size, 3), np.uint8)
+    def _read(self, units: range, tiles: slice = slice(None)) -> UInt8[np.ndarray, "unit tile y x 3"]:
+        out = np.empty((len(units), len(range(self.tiles)[tiles]), *self.size, 3), np.uint8)
         for sheet in self.sheets:
             here = range(max(units.start, sheet.first), min(units.stop, sheet.first + sheet.units))
             if here:
                 pixels = _pixels(self.folder / sheet.file, sheet.sha256, self.scale)
                 for unit in here:
-                    out[unit - units.start] = self._cut(pixels, sheet, unit - sheet.first)
+                    out[unit - units.start] = self._cut(pixels, sheet, unit - sheet.first, tiles)
         return out
 
     def _cut(
-        self, pixels: UInt8[np.ndarray, "height width 3"], sheet: Sheet, place: int
+        self, pixels: UInt8[np.ndarray, "height width 3"], sheet: Sheet, place: int, tiles: slice
     ) -> UInt8[np.ndarray, "tile y x 3"]:
         height, width, cell_y, cell_x = (side // self.scale for side in (*self._montage(sheet), *sheet.cell))
         corner = np.array([place // sheet.columns * height, place % sheet.columns * width])
-        corners = corner + places(self.tiles, self.groups) * (cell_y, cell_x)
-        return np.stack([pixels[y : y + self.size[0], x : x + self.size[1]] for y, x in corners.tolist()])
+        corners = corner + places(self.tiles, self.groups)[tiles] * (cell_y, cell_x)
+        parts = [pixels[y : y + self.size[0], x : x + self.size[1]] for y, x in corners.tolist()]
+        return np.array(parts, np.uint8).reshape(-1, *self.size, 3)
 
     def _montage(self, sheet: Sheet) -> tuple[int, int]:
         """(height, width) of what one unit takes."""
@@ -141,7 +146,7 @@ def _pixels(file: Path, digest: str, scale: int) -> UInt8[np.ndarray, "y x 3"]:
     try:
         with Image.open(file, formats=FORMS) as image:
             image.draft("RGB", (image.width // scale, image.height // scale))
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     except (OSError, UnidentifiedImageError) as error:
         raise StoreError(f"cannot read the sprites {file}, which were there before: {error}") from error
 

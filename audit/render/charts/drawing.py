@@ -41,9 +41,8 @@ class Chart:
 def titled(drawn: Markup, title: str) -> Markup:
     """The drawing with a title as its first element."""
     root, rest = drawn.split(">", 1)
-    return (
-        Markup(f"{root}>") + Markup("<title>{}</title>").format(CONTROLS.sub("\N{REPLACEMENT CHARACTER}", title)) + rest
-    )
+    said = CONTROLS.sub("\N{REPLACEMENT CHARACTER}", title)
+    return Markup(f"{root}>") + Markup("<title>{}</title>").format(said) + rest
 
 
 def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = ROOM) -> Markup:

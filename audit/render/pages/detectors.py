@@ -95,9 +95,7 @@ def _ranking(  # noqa: PLR0917  # what its rows are made of
     said = plural(len(found), "unit")
     return Ranking(
         f"{said} of hidden layers surely {'finds' if len(found) == 1 else 'find'} one of the {WORDS[of]}",
-        tuple(
-            _detector(report, measured[layer], layer, unit, of, names, embed, known) for layer, unit in found[:SHOWN]
-        ),
+        tuple(_detector(report, measured[at], at, unit, of, names, embed, known) for at, unit in found[:SHOWN]),
         f"{plural(more, 'more unit')} in units.parquet." if more > 0 else "",
     )
 

@@ -7,7 +7,7 @@ from audit.records import REFUSED, Layer, Outcome, Pictures, Report
 from audit.render.pages.layers import among_units
 from audit.render.pages.strips import room
 from audit.render.pages.verdicts import ICONS
-from audit.render.wording import anchor, link
+from audit.render.wording import link, place
 
 FEW, IN_FULL = 24, 8
 """Of a layer with no more pictured units than the first number, so many are in full; of others flagged ones alone."""
@@ -24,7 +24,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Flag:
-    """What an item that is refused or waived says of a unit; `href` leads to the item."""
+    """What an item that is refused or waived says of a unit; `href` leads to the item on paper."""
 
     outcome: Outcome
     icon: str
@@ -45,13 +45,13 @@ class Selection:
 def flags_of(report: Report) -> dict[Place, tuple[Flag, ...]]:
     """By layer and unit; what is said of an activation function is said of the units that it belongs to."""
     found: dict[Place, tuple[Flag, ...]] = {}
-    for layer, unit, flag in _flags(report):
-        found[layer, unit] = (*found.get((layer, unit), ()), flag)
+    for unit, flag in _flags(report):
+        found[unit] = (*found.get(unit, ()), flag)
     for layer in report.outline.layers:
         if layer.activation not in (None, layer.name):
             of_activation = {unit: flags for (name, unit), flags in found.items() if name == layer.activation}
-            for unit, flags in of_activation.items():
-                found[layer.name, unit] = (*found.get((layer.name, unit), ()), *flags)
+            for number, flags in of_activation.items():
+                found[layer.name, number] = (*found.get((layer.name, number), ()), *flags)
     return found
 
 
@@ -86,12 +86,12 @@ def _selected(layer: Layer, report: Report, flags: Mapping[Place, object]) -> Se
     return Selection(full, shown, len(rest) - len(shown))
 
 
-def _flags(report: Report) -> Iterator[tuple[str, int, Flag]]:
+def _flags(report: Report) -> Iterator[tuple[Place, Flag]]:
     for verdict in report.verdicts:
         if verdict.outcome not in (*REFUSED, "waived"):
             continue
         item, icon = verdict.item, ICONS[verdict.outcome]
         for finding in verdict.findings:
             if finding.layer is not None and finding.unit is not None:
-                flag = Flag(verdict.outcome, icon, item.task, finding.message, link(anchor(item.id)))
-                yield finding.layer, finding.unit, flag
+                flag = Flag(verdict.outcome, icon, item.task, finding.message, link(place("item", item.id)))
+                yield (finding.layer, finding.unit), flag

@@ -36,12 +36,7 @@ class Signing:
 def signing_of(report: Report, digest: str) -> Signing:
     """`digest` is that of results.json, which holds those of all other files; what is not known is said to be so."""
     known = report.provenance
-    seconds = f", {known['seconds']} s" if "seconds" in known else ""
-    audited = [
-        Fact(word, f"{known[name]}{seconds if name == 'started' else ''}")
-        for name, word in AUDITED.items()
-        if name in known
-    ]
+    audited = [Fact(word, known[name]) for name, word in AUDITED.items() if name in known]
     digests = [Fact(word, known[name][:SHORT] if name in known else "not known") for word, name in BOUND.items()]
     return Signing(
         (*audited, Fact("digest of results.json", digest)),

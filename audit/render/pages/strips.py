@@ -1,4 +1,4 @@
-"""Pictured units of a layer -> sheets for paper: several units side by side in one picture, a line of captions under it.
+"""Pictured units of a layer -> sheets for paper: several units side by side in one picture, their captions in a line.
 
 Of each unit, one picture of each of the three views: what was made for it, what it saw, what in that it answered to.
 One picture per row, and no box per thumbnail, is what keeps a page of hundreds of them cheap to lay out.
@@ -6,7 +6,6 @@ One picture per row, and no box per thumbnail, is what keeps a page of hundreds 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from unicodedata import east_asian_width
 
 import numpy as np
 from jaxtyping import UInt8
@@ -40,8 +39,8 @@ GAP, GUTTER, LINE = 3.0, 0.8, 5.5
 PAGES = 4
 """Of sheets of a layer."""
 
-LETTER = 1.35
-"""Millimetres of a letter of a caption, rather too many."""
+LETTERS = 60
+"""Of a label, more than there is ever room for."""
 
 NONE = 240
 """Gray level of a picture that there is not."""
@@ -111,15 +110,15 @@ def strips_of(  # noqa: PLR0917  # what a caption is made of
         chosen = [_column(chosen[0].pictures, titles, most=9)]
     layer, across, side = chosen[0].pictures.layer, ACROSS[len(chosen)], round(_side(len(chosen)) * DOTS)
     seen = [_squares(column, units, side) for column in chosen]
-    text = ", ".join(_said(column) for column in chosen)
+    text = "; ".join(_said(column) for column in chosen)
     rows = []
     for first in range(0, len(units), across):
         some = units[first : first + across]
         picture = _strip([[squares[unit] for squares in seen] for unit in some], across)
-        captions = tuple(_caption(layer, unit, labels, columns, unit in flagged, WIDTH / across) for unit in some)
+        captions = tuple(_caption(layer, unit, labels, columns, unit in flagged) for unit in some)
         numbers = ", ".join(map(str, some))
         rows.append(Strip(embed.picture(picture), f"Units {numbers} of {layer}: {text}", captions))
-    return Strips(text[:1].upper() + text[1:], WIDTH / across, tuple(rows), left_out)
+    return Strips(text, WIDTH / across, tuple(rows), left_out)
 
 
 def _chosen(pictures: Sequence[Pictures]) -> list[Pictures]:
@@ -142,14 +141,8 @@ def _said(column: Column) -> str:
     groups = column.pictures.groups
     count = column.pictures.tiles.shape[1] // max(len(groups), 1)
     preset = f" ({groups[column.tiles[0] // count]})" if len(groups) > 1 else ""
-    some = (
-        ""
-        if len(column.tiles) == count
-        else f", the first {len(column.tiles)}"
-        if len(column.tiles) > 1
-        else ", the first"
-    )
-    return f"{column.title}{preset}{some}"
+    some = "" if len(column.tiles) == 1 else f" {len(column.tiles)}"
+    return f"{column.title}{preset}" + ("" if len(column.tiles) == count else f", the first{some}")
 
 
 def _side(views: int) -> float:
@@ -160,7 +153,7 @@ def _side(views: int) -> float:
 def _squares(column: Column, units: Sequence[int], side: int) -> dict[int, UInt8[np.ndarray, "side side 3"]]:
     """Of each unit the tiles of a view in a square; unit by unit, so that each sheet is read once."""
     record = column.pictures
-    rows, columns = grid(len(column.tiles))
+    columns = grid(len(column.tiles))[1]
     inner = (side - (columns - 1) * 2) // columns
     tiles = record.tiles.reduced(round(0.85 * inner)) if isinstance(record.tiles, SheetTiles) else record.tiles
     row_of = {unit: row for row, unit in enumerate(record.units)}
@@ -172,11 +165,11 @@ def _squares(column: Column, units: Sequence[int], side: int) -> dict[int, UInt8
         shown = [tile for tile in column.tiles if captions and not captions[tile].lower().startswith(NOTHING)]
         if shown and row is not None:
             square[:] = PAPER
-            every = tiles[row]
+            some = tiles[row, column.tiles[0] : column.tiles[-1] + 1]
             for index, tile in enumerate(column.tiles):
                 if tile in shown:
                     top, left = (inner + 2) * (index // columns), (inner + 2) * (index % columns)
-                    picture = _fitted(every[tile], inner)
+                    picture = _fitted(some[index], inner)
                     square[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         found[unit] = square
     return found
@@ -200,23 +193,11 @@ def _strip(units: Sequence[Sequence[UInt8[np.ndarray, "side side 3"]]], across: 
     return strip
 
 
-def _caption(  # noqa: PLR0917  # what it is made of
-    layer: str, unit: int, labels: Sequence[str], columns: Columns, flagged: bool, width: float
+def _caption(  # what it is made of
+    layer: str, unit: int, labels: Sequence[str], columns: Columns, flagged: bool
 ) -> Caption:
     share = columns.get("share_of_images")
     says = labels[unit] if labels else ""
     if not labels and share is not None and unit < len(share):
         says = f"fires on {cell('share_of_images', float(share[unit]))}"
-    most = int((width - GAP) / LETTER) - len(str(unit)) - 2
-    return Caption(place("unit", layer, unit), str(unit), _cut(says, most), flagged)
-
-
-def _cut(text: str, most: int) -> str:
-    """As many characters as fit; wide ones count twice."""
-    line, room = "", most
-    for character in " ".join(text.split()):
-        room -= 2 if east_asian_width(character) in "WF" or character.isupper() else 1
-        if room < 0:
-            return f"{line[:-1]}…"
-        line += character
-    return line
+    return Caption(place("unit", layer, unit), str(unit), says[:LETTERS], flagged)

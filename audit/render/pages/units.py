@@ -147,11 +147,7 @@ def pictured(  # noqa: PLR0917  # what a layer's section is made of
         of_units = [(kind, mine.get(kind)) for kind in kinds if kind not in OF_LAYERS]
         panels = _Panels(layer.name, of_units, failed, rows, embed, whole)
         shown = panels.every(units)
-        flagged = {
-            unit: flags[layer.name, unit]
-            for unit in (*units, *selected[layer.name].sheet)
-            if (layer.name, unit) in flags
-        }
+        flagged = {unit: of_unit for (name, unit), of_unit in flags.items() if name == layer.name}
         methods = [Method(*KINDS.get(kind, (kind, "")), mine[kind].note) for kind in kinds if kind in mine]
         yield PicturedLayer(
             anchor=place("layer", layer.name),

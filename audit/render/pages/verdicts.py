@@ -59,7 +59,7 @@ class WaiverRow:
 class ItemRow:
     """An item with its verdict; `measured` and `limit` are empty where there is no number.
 
-    `message` says of a waived one why it is, `found` does not.
+    `message` says of a waived one why it is, `found` does not. `place` is its identifier on paper.
     """
 
     id: str
@@ -75,6 +75,7 @@ class ItemRow:
     findings: tuple[FindingRow, ...]
     more: tuple[FindingRow, ...]
     found: str
+    place: str
     waiver: WaiverRow | None
 
 
@@ -131,6 +132,7 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         findings=findings[:FINDINGS],
         more=findings[FINDINGS:],
         found=verdict.message,
+        place=place("item", verdict.item.id),
         waiver=_waiver(verdict.waiver) if verdict.waiver else None,
     )
 
