@@ -3,8 +3,8 @@
     python benchmarks/large_report.py FOLDER [--units 5000] [--layers 10] [--optimized 36] [--patches 9] [--side 96]
 
 The folder is what a run leaves: `deepvis-audit render FOLDER` makes its pages. Names, counts and sizes are those of a
-run; numbers and pictures mean nothing. Pictures are smooth noise with gratings, about as detailed as optimized images and
-photographs, because sizes of files and times depend on that.
+run; numbers and pictures mean nothing. Pictures are smooth noise with gratings, as detailed as optimized images and
+photographs are, because sizes of files and times depend on that.
 """
 
 import argparse

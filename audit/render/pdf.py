@@ -121,16 +121,14 @@ def _check(_folder: Path, _scratch: Path) -> None:
 def _fill(folder: Path, scratch: Path) -> None:
     """The template with its pictures as files beside it."""
     from audit.render.pages import build
-    from audit.render.pages.signing import signing_of
     from audit.render.sprites import Print
     from audit.render.templates import environment
     from audit.store import read
     from audit.store.writer import RESULTS
 
-    report = read(folder)
-    signing = signing_of(report, hashlib.sha256((folder / RESULTS).read_bytes()).hexdigest())
-    page = build(report, Print(scratch), whole=True)
-    text = environment().get_template(PAGES).render(page=page, signing=signing, version=__version__)
+    digest = hashlib.sha256((folder / RESULTS).read_bytes()).hexdigest()
+    page = build(read(folder), Print(scratch), whole=True, digest=digest)
+    text = environment().get_template(PAGES).render(page=page, version=__version__)
     (scratch / PAGES).write_text(text, encoding="utf-8")
 
 

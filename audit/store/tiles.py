@@ -121,19 +121,20 @@ class SheetTiles:
         for sheet in self.sheets:
             here = range(max(units.start, sheet.first), min(units.stop, sheet.first + sheet.units))
             if here:
-                pixels = _pixels(self.folder / sheet.file, sheet.sha256, self.scale)
+                picture = _picture(self.folder / sheet.file, sheet.sha256, self.scale)
                 for unit in here:
-                    out[unit - units.start] = self._cut(pixels, sheet, unit - sheet.first, tiles)
+                    out[unit - units.start] = self._cut(picture, sheet, unit - sheet.first, tiles)
         return out
 
-    def _cut(
-        self, pixels: UInt8[np.ndarray, "height width 3"], sheet: Sheet, place: int, tiles: slice
-    ) -> UInt8[np.ndarray, "tile y x 3"]:
+    def _cut(self, picture: Image.Image, sheet: Sheet, place: int, tiles: slice) -> UInt8[np.ndarray, "tile y x 3"]:
         height, width, cell_y, cell_x = (side // self.scale for side in (*self._montage(sheet), *sheet.cell))
         corner = np.array([place // sheet.columns * height, place % sheet.columns * width])
         corners = corner + places(self.tiles, self.groups)[tiles] * (cell_y, cell_x)
-        parts = [pixels[y : y + self.size[0], x : x + self.size[1]] for y, x in corners.tolist()]
-        return np.array(parts, np.uint8).reshape(-1, *self.size, 3)
+        if not len(corners):
+            return np.empty((0, *self.size, 3), np.uint8)
+        (top, left), (bottom, right) = corners.min(axis=0), corners.max(axis=0) + self.size
+        part = np.asarray(picture.crop((int(left), int(top), int(right), int(bottom))))
+        return np.stack([part[y : y + self.size[0], x : x + self.size[1]] for y, x in (corners - (top, left)).tolist()])
 
     def _montage(self, sheet: Sheet) -> tuple[int, int]:
         """(height, width) of what one unit takes."""
@@ -142,11 +143,12 @@ class SheetTiles:
 
 
 @lru_cache(maxsize=2)  # units of a sheet are looked at one after another
-def _pixels(file: Path, digest: str, scale: int) -> UInt8[np.ndarray, "y x 3"]:
+def _picture(file: Path, digest: str, scale: int) -> Image.Image:
     try:
         with Image.open(file, formats=FORMS) as image:
             image.draft("RGB", (image.width // scale, image.height // scale))
-            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+            image.load()
+            return image if image.mode == "RGB" else image.convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
         raise StoreError(f"cannot read the sprites {file}, which were there before: {error}") from error
 

@@ -44,13 +44,7 @@ def many(units: int = UNITS) -> Report:
     return Report(
         "many",
         "m",
-        Outline(
-            (3, 8, 8),
-            (
-                Layer("conv", "Conv2d", (units, 4, 4), 9, False, None, None),
-                Layer("out", "Linear", (2,), 9, False, None, None),
-            ),
-        ),
+        Outline((3, 8, 8), layers),
         (verdict("dead-units", "failed", FLAGGED[0]), verdict("rare-units", "waived", FLAGGED[1], waiver=WAIVER)),
         (Scalars("conv", {"share_of_images": np.linspace(0, 1, units)}),),
         pictures=(Pictures("conv", "max-patches", tuple(range(units)), noise, captions, ("max patches",), "noise"),),
@@ -122,7 +116,7 @@ def test_the_first_page_is_what_is_signed(printed: pymupdf.Document, report: Rep
 
 def test_contents_say_on_which_page_each_part_is(printed: pymupdf.Document) -> None:
     pages = {" ".join(title.split()): page for level, title, page in printed.get_toc() if level < 3}
-    lines = re.findall(r"^(.+?)[ .]{3,}(\d+)$", printed[1].get_text(), re.MULTILINE)
+    lines = re.findall(r"([^\n]+)\n(?:\. ?\n)+(\d+)\n", printed[1].get_text())
     found = {title.strip(): int(number) for title, number in lines}
     assert len(found) > 8
     for title, number in found.items():
@@ -158,7 +152,7 @@ def test_few_units_are_in_full_and_of_many_those_that_are_flagged(sheets: pymupd
     words, shown = text(sheets), room(many(FEW).pictures)
     assert FEW < shown < UNITS - 2
     others = [unit for unit in range(UNITS) if unit not in FLAGGED]
-    captions = {int(unit) for unit in re.findall(r"\b(\d+) fires on", words)}
+    captions = {int(unit) for unit in re.findall(r"\b(\d+): fires on", words)}
     assert captions == set(others[:shown])
     assert f"{UNITS - 2 - shown} more units are in report.html" in words
     pictures = {image[0] for page in sheets for image in page.get_images()}

@@ -15,6 +15,7 @@ from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
 from audit.render.pages.sections import Section
 from audit.render.pages.selection import everything, flags_of, on_paper
+from audit.render.pages.signing import Signing, signing_of
 from audit.render.pages.true_size import TrueSize, figure_of
 from audit.render.pages.units import PicturedLayer, pictured
 from audit.render.pages.verdicts import ICONS, ORDER, Count, ItemRow, counts, headline, item
@@ -48,13 +49,15 @@ class ReportPage:
     pictured: tuple[PicturedLayer, ...]
     weights: Section | None
     tables: tuple[UnitTable, ...]
+    signing: Signing
     provenance: tuple[Fact, ...]
 
 
-def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
+def build(report: Report, embed: Embed, whole: bool = False, digest: str = "") -> ReportPage:
     """The page of a report; `embed` makes pictures, one per block.
 
-    With `whole`, for paper: one picture per panel, most units on sheets, no table of all units.
+    With `whole`, for paper: one picture per panel, most units on sheets, no table of all units. `digest` is that of
+    results.json, for whoever signs the paper.
     """
     ranked = sorted(report.verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
     columns, flags = columns_of(report), flags_of(report)
@@ -84,5 +87,6 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         pictured=tuple(pictured(report, columns, selected, flags, embed, whole)),
         weights=weights_section(report),
         tables=() if whole else tuple(tables(report, columns)),
+        signing=signing_of(report, digest),
         provenance=tuple(Fact(name, value) for name, value in report.provenance.items()),
     )

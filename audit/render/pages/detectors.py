@@ -55,7 +55,7 @@ class Detectors:
 
 
 def detectors_section(
-    report: Report, columns: Mapping[str, Columns], embed: Embed, known: Container[tuple[str, int]]
+    report: Report, columns: Mapping[str, Columns], embed: Embed, known: Container[tuple[str, int]] = ()
 ) -> Detectors | None:
     """None if detectors were not asked for. Layers that a measured one rectifies are left out of rankings.
 

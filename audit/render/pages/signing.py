@@ -35,6 +35,7 @@ class Signing:
 
 def signing_of(report: Report, digest: str) -> Signing:
     """`digest` is that of results.json, which holds those of all other files; what is not known is said to be so."""
+    digest = digest or "not known"
     known = report.provenance
     audited = [Fact(word, known[name]) for name, word in AUDITED.items() if name in known]
     digests = [Fact(word, known[name][:SHORT] if name in known else "not known") for word, name in BOUND.items()]

@@ -36,7 +36,7 @@ WIDTH, HEIGHT = 180, 232
 GAP, GUTTER, LINE = 3.0, 0.8, 5.5
 """Millimetres between units, between pictures of a unit, and of a line of captions with the space below it."""
 
-PAGES = 4
+PAGES = 3
 """Of sheets of a layer."""
 
 LETTERS = 60
