@@ -28,6 +28,8 @@ INSTALL = {
     "darwin": "brew install pango",
 }
 PAGES, PDF = "report-pdf.html", "report.pdf"
+BESIDE = "file:///"
+"""How the page names its own folder: addresses leave their mark in a PDF, which should not say where it was made."""
 
 
 def render(folder: Path, timeout: float = 600, memory: int = MEMORY) -> Path:
@@ -126,8 +128,9 @@ def _fill(folder: Path, scratch: Path) -> None:
     from audit.store import read
     from audit.store.writer import RESULTS
 
+    report = read(folder)
     digest = hashlib.sha256((folder / RESULTS).read_bytes()).hexdigest()
-    page = build(read(folder), Print(scratch), whole=True, digest=digest)
+    page = build(report, Print(scratch), whole=True, digest=digest)
     text = environment().get_template(PAGES).render(page=page, version=__version__)
     (scratch / PAGES).write_text(text, encoding="utf-8")
 
@@ -140,14 +143,16 @@ def _print(_folder: Path, scratch: Path) -> None:
         """Pictures beside the page, and what is inside it."""
 
         def fetch(self, url: str, headers: Any = None) -> Any:
-            beside = url.rpartition("/")[0] == scratch.as_uri()
-            if not beside and not url.startswith("data:"):
+            if url.startswith("data:"):
+                return super().fetch(url, headers)
+            place, _, name = url.rpartition("/")
+            if f"{place}/" != BESIDE:
                 raise ValueError(f"{url} is not beside the page")
-            return super().fetch(url, headers)
+            return super().fetch((scratch / name).as_uri(), headers)
 
     complaints = _Complaints()
     logging.getLogger("weasyprint").addHandler(complaints)
-    html = HTML(filename=scratch / PAGES, encoding="utf-8", url_fetcher=Fetcher())
+    html = HTML(filename=scratch / PAGES, base_url=BESIDE, encoding="utf-8", url_fetcher=Fetcher())
     html.write_pdf(scratch / PDF, pdf_variant="pdf/ua-1")
     if complaints.lines:
         raise StoreError(f"WeasyPrint: {complaints.lines[0]} ({len(complaints.lines)} complaints)")

@@ -159,6 +159,11 @@ def test_few_units_are_in_full_and_of_many_those_that_are_flagged(sheets: pymupd
     assert len(pictures) == 2 + -(-shown // ACROSS[1])
 
 
+def test_the_same_run_makes_the_same_bytes_wherever_it_lies(sheets: pymupdf.Document, tmp_path: Path) -> None:
+    write(many(), tmp_path / "elsewhere")
+    assert pdf.render(tmp_path / "elsewhere").read_bytes() == Path(sheets.name).read_bytes()
+
+
 def test_a_waiver_is_printed_with_its_reason_owner_and_last_day(sheets: pymupdf.Document) -> None:
     words = text(sheets)
     assert "Waived until 2027-01-31, vision team answers for it. pruned <b>on purpose</b> waivers.toml:3" in words
