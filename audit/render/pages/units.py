@@ -100,7 +100,7 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
                     findings=flagged.get((layer.name, unit), ()),
                 )
                 for unit in units
-                for section in [_unit(layer, unit, labels, own, panels)]
+                for section in [unit_section(layer, unit, labels, own, panels)]
             ),
             *_directions(layer, mine.get("directions"), panels),
         )
@@ -110,7 +110,7 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             anchor=place("layer", layer.name),
             href=link(place("layer", layer.name)),
             name=layer.name,
-            text=_describe(layer),
+            text=describe(layer),
             sheet=None if whole else sheet_of(layer, mine, {unit.chip: unit for unit in sections}, embed),
             histograms=None if whole else histograms(layer.name, own, f"histograms-{index}"),
             methods=(
@@ -135,19 +135,21 @@ def _distribution(report: Report, layer: Layer, units: Sequence[int]) -> Chart |
     return ridges(histogram, units, f"distribution-{index}") if histogram else None
 
 
-def _describe(layer: Layer) -> str:
+def describe(layer: Layer) -> str:
+    """Kind, shape, and what a unit sees."""
     field = layer.field and BY.join(map(str, layer.field.size))
     sees = f"each position sees {field} pixels" if field else "each unit sees the whole input"
     return f"{layer.kind}, {BY.join(map(str, layer.shape))}, {sees}"
 
 
-def _unit(
+def unit_section(
     layer: Layer,
     unit: int,
     labels: Sequence[str],
     columns: Columns,
     panels: Panels,
 ) -> UnitSection:
+    """A unit with its numbers, and with the panels that there are of it."""
     shown = panels.of(unit)
     return UnitSection(
         anchor=place("unit", layer.name, unit),
