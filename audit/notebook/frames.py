@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from audit.records import Claim, Histogram, Pictures, Report, Table, Verdict
+from audit.records import Claim, Pictures, Report, Table, Verdict
 from audit.render.pages.columns import FLAGS, UNITS, Columns
 from audit.render.pages.layers import among_units, outcome_of
 
@@ -88,7 +88,7 @@ def units(report: Report, columns: Mapping[str, Columns]) -> "pd.DataFrame":
     kinds = {name: "Int64" if name in UNITS else "boolean" for name in frame.columns if name in UNITS | FLAGS}
     if "label" in frame.columns:
         frame.insert(2, "label", frame.pop("label").astype("str"))
-    return frame.astype({"layer": "str", "unit": "int64", **kinds}).set_index(["layer", "unit"])
+    return _indexed(frame.astype({"unit": "int64", **kinds}), ["layer", "unit"], report)
 
 
 def label_of(report: Report, layer: str) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def label_of(report: Report, layer: str) -> tuple[str, ...]:
     return report.labels if report.outline.has_classes(found) and len(report.labels) == found.units else ()
 
 
-def pictures(records: Sequence[Pictures]) -> "pd.DataFrame":
+def pictures(report: Report) -> "pd.DataFrame":
     """By layer, kind, unit, group and tile; NaN where a kind or layer does not have a number.
 
     `name` is what a row of pictures is called that is of no unit.
@@ -105,10 +105,10 @@ def pictures(records: Sequence[Pictures]) -> "pd.DataFrame":
     import pandas as pd
 
     keys = ["layer", "kind", "unit", "group", "tile"]
-    parts = [_pictures(record) for record in records if 0 not in record.tiles.shape[:2]]
+    parts = [_pictures(record) for record in report.pictures if 0 not in record.tiles.shape[:2]]
     frame = pd.concat(parts) if parts else pd.DataFrame({name: [] for name in (*keys, "name", "caption")})
-    kinds = {**dict.fromkeys(("layer", "kind", "group", "name", "caption"), "str"), "unit": "int64", "tile": "int64"}
-    return frame.astype(kinds).set_index(keys)
+    kinds = {"name": "str", "caption": "str", "unit": "int64", "tile": "int64"}
+    return _indexed(frame.astype(kinds), keys, report)
 
 
 def strongest(report: Report, end: Literal["strongest", "weakest"]) -> "pd.DataFrame":
@@ -124,22 +124,22 @@ def strongest(report: Report, end: Literal["strongest", "weakest"]) -> "pd.DataF
     keys = ["layer", "unit", "rank"]
     frame = pd.concat(parts) if parts else pd.DataFrame({name: [] for name in (*keys, "value", "image", "y", "x")})
     frame.insert(5, "name", frame["image"].map(lambda image: report.image_names.get(int(image))).astype("str"))
-    return frame.astype({"layer": "str", **dict.fromkeys(("unit", "rank", "image", "y", "x"), "int64")}).set_index(keys)
+    return _indexed(frame.astype(dict.fromkeys(("unit", "rank", "image", "y", "x"), "int64")), keys, report)
 
 
-def histograms(records: Sequence[Histogram]) -> "pd.DataFrame":
+def histograms(report: Report) -> "pd.DataFrame":
     """By layer, unit and bin."""
     import pandas as pd
 
     keys = ["layer", "unit", "bin"]
     parts = []
-    for record in records:
+    for record in report.histograms:
         unit, place = np.indices(record.counts.shape).reshape(2, -1)
         low, high = record.edges[:, :-1].ravel(), record.edges[:, 1:].ravel()
         numbers = {"unit": unit, "bin": place, "low": low, "high": high, "count": record.counts.ravel()}
         parts.append(pd.DataFrame({"layer": record.layer, **numbers}))
     frame = pd.concat(parts) if parts else pd.DataFrame({name: [] for name in (*keys, "low", "high", "count")})
-    return frame.astype({"layer": "str"}).set_index(keys)
+    return _indexed(frame, keys, report)
 
 
 def claims(records: Sequence[Claim]) -> "pd.DataFrame":
@@ -176,6 +176,16 @@ def _frame(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> "pd.D
 
     frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else list(kinds))
     return frame.astype(dict(kinds))
+
+
+def _indexed(frame: "pd.DataFrame", keys: list[str], report: Report) -> "pd.DataFrame":
+    """Sorted by the keys, so that parts of them find rows fast; layers are in the order of execution."""
+    import pandas as pd
+
+    orders = {name: frame[name].unique().tolist() for name in keys if name in ("kind", "group")}
+    kinds = {name: pd.CategoricalDtype(order) for name, order in orders.items()}
+    layers = pd.CategoricalDtype([layer.name for layer in report.outline.layers])
+    return frame.astype({"layer": layers, **kinds}).set_index(keys).sort_index()
 
 
 def _units(report: Report, layer: str, columns: Columns) -> "pd.DataFrame":

@@ -91,7 +91,7 @@ class Run:
     @property
     def pictures(self) -> "pd.DataFrame":
         """A row per picture, by layer, kind, unit, group and tile: its caption and numbers."""
-        return frames.pictures(self.report.pictures)
+        return frames.pictures(self.report)
 
     @property
     def strongest(self) -> "pd.DataFrame":
@@ -106,7 +106,7 @@ class Run:
     @property
     def histograms(self) -> "pd.DataFrame":
         """How often each unit had values from `low` to `high`, by layer, unit and bin."""
-        return frames.histograms(self.report.histograms)
+        return frames.histograms(self.report)
 
     @property
     def claims(self) -> "pd.DataFrame":

@@ -1,7 +1,7 @@
 """A layer and a unit of a stored run: what was measured and found, and their pictures as arrays."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ class LayerView:
     @property
     def pictures(self) -> "pd.DataFrame":
         """A row per picture, by kind, unit, group and tile."""
-        return frames.pictures(list(self.made.values())).droplevel("layer")
+        return frames.pictures(replace(self.report, pictures=tuple(self.made.values()))).droplevel("layer")
 
     @property
     def items(self) -> "pd.DataFrame":

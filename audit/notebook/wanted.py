@@ -9,5 +9,5 @@ def missing(what: str, asked: object, there_is: Sequence[object], of: str) -> No
     """`no layer "conv9" in demo; did you mean "conv1"?`"""
     names = [str(name) for name in there_is]
     said = f'"{asked}"' if isinstance(asked, str) else str(asked)
-    hint = nearest(str(asked), names) if names else f"; there is no {what} at all"
+    hint = nearest(str(asked), names) if names else "; there is none"
     return NotInReportError(f"no {what} {said} in {of}{hint}")

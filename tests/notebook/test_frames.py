@@ -13,6 +13,7 @@ from audit.store import write
 def test_units_are_the_records_by_layer_and_unit(run: Run, report: Report) -> None:
     units = run.units
     assert units.index.names == ["layer", "unit"]
+    assert list(units.index.unique("layer")) == list(run)  # in the order of execution
     assert len(units) == sum(layer.units for layer in report.outline.layers)
     for record in report.scalars:
         for name, column in record.columns.items():

@@ -6,26 +6,35 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
 
-from audit.notebook import Run, open_run
+import pytest
+
+from audit.notebook import LayerView, Run, UnitView, open_run
 from audit.records import Report
 from audit.store import write
 from tests.render.test_html import Page
 
 
-def shown(view: object) -> Page:
+@pytest.fixture(scope="module")
+def outputs(run: Run, reports: ModuleType) -> list[str]:
+    """Of the run, and of layers and units with pictures and without, some with markup in their names."""
+    views = [run, run["conv1"], run["conv1"][7], run["conv2"], run[reports.EVIL], run[reports.EVIL][5], run["fc"][1]]
+    return [view._repr_html_() for view in views]
+
+
+def framed(output: str) -> Page:
     """The page that stands in the frame of a notebook's output."""
-    output = Page(view._repr_html_())  # type: ignore[attr-defined]
-    assert output.open == []
-    ((_, frame),) = [(tag, found) for tag, found in output.elements if tag == "iframe"]
+    outside = Page(output)
+    assert outside.open == []
+    ((_, frame),) = [(tag, found) for tag, found in outside.elements if tag == "iframe"]
     assert frame["sandbox"] == ""
     page = Page(frame["srcdoc"])
     assert page.open == []
     return page
 
 
-def views(run: Run) -> list[object]:
-    evil = list(run)[3]
-    return [run, run["conv1"], run["conv1"][3], run["conv2"], run["conv2"][0], run[evil], run[evil][5], run["fc"][1]]
+def shown(view: Run | LayerView | UnitView) -> Page:
+    """What a view shows."""
+    return framed(view._repr_html_())
 
 
 def test_a_run_shows_its_verdict_its_counts_and_what_needs_attention(run: Run, report: Report) -> None:
@@ -74,9 +83,9 @@ def test_a_unit_shows_its_numbers_findings_and_panels(run: Run) -> None:
     assert text.endswith("\npictures: optimized, max-patches, deconv")
 
 
-def test_what_is_shown_loads_nothing_runs_nothing_and_leads_nowhere_else(run: Run) -> None:
-    for view in views(run):
-        page = shown(view)
+def test_what_is_shown_loads_nothing_runs_nothing_and_leads_nowhere_else(run: Run, outputs: list[str]) -> None:
+    for output in outputs:
+        page = framed(output)
         (policy,) = [found["content"] for _, found in page.elements if found.get("http-equiv")]
         assert "default-src 'none'" in policy
         assert "script" not in {tag for tag, _ in page.elements}
@@ -88,15 +97,14 @@ def test_what_is_shown_loads_nothing_runs_nothing_and_leads_nowhere_else(run: Ru
     assert "about:srcdoc#pictures/conv1/11/optimized" in links
 
 
-def test_untrusted_text_stays_text(run: Run, reports: ModuleType) -> None:
-    for view in views(run):
-        output = Page(view._repr_html_())  # type: ignore[attr-defined]
-        assert {tag for tag, _ in output.elements} == {"style", "div", "iframe"}
-        page = shown(view)
+def test_untrusted_text_stays_text(outputs: list[str], reports: ModuleType) -> None:
+    for output in outputs:
+        assert {tag for tag, _ in Page(output).elements} == {"style", "div", "iframe"}
+        page = framed(output)
         assert not {"b", "script"} & {tag for tag, _ in page.elements}
         assert not [name for _, found in page.elements for name in found if name.startswith("on")]
-    assert reports.EVIL in shown(run[reports.EVIL][5]).text
-    assert "<script>alert(2)</script>" in shown(run["fc"][1]).text
+    assert reports.EVIL in framed(outputs[-2]).text
+    assert "<script>alert(2)</script>" in framed(outputs[-1]).text
 
 
 def test_the_style_names_only_what_is_ours(run: Run) -> None:

@@ -43,7 +43,7 @@ def test_no_picture_is_read_before_it_is_looked_at(folder: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda run: run["conv9"], 'no layer "conv9" in squeeze <b>net</b>; did you mean "conv1"?'),
+        (lambda run: run["conv2d"], 'no layer "conv2d" in squeeze <b>net</b>; did you mean "conv2"?'),
         (lambda run: run["conv1"][24], "no unit 24 in conv1; there is: 0 to 23"),
         (lambda run: run["conv1"][-1], "no unit -1 in conv1; there is: 0 to 23"),
         (lambda run: run["conv1"].unit("a"), 'no unit "a" in conv1; there is: 0 to 23'),
