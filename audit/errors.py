@@ -69,6 +69,10 @@ class PluginError(AuditError):
     """
 
 
+class TemplateError(AuditError):
+    """A template of the user's that cannot be read or filled; the text begins with its file and line."""
+
+
 class StoreError(AuditError):
     """A report that cannot be written or read."""
 

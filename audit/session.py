@@ -17,24 +17,31 @@ from audit.analyses.summaries import invariances, summaries
 from audit.checks.evidence import Columns
 from audit.claims.directions import of_directions
 from audit.claims.variation import of_variation, variations
-from audit.errors import AuditError, Unavailable, nearest
+from audit.config import Config, DataSection, ModelSection
+from audit.errors import AuditError, StoreError, TemplateError, Unavailable, nearest
 from audit.examination import Examination
 from audit.history import rebuild
 from audit.measurement import Data, code_digest
 from audit.plan import Prepared
 from audit.records import Histogram, Item, Outline, Pictures, Report, Scalars, Table, TopK, Verdict, joined
-from audit.render import html, pdf
+from audit.render import html
+from audit.render.fresh import Kind, rendered
 from audit.store import publish_latest, put_codes, write
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the report of a model was written; `no_pdf` says why there is no PDF, `failures` what renderers failed."""
+    """Where the report of a model was written.
+
+    `no_pdf` says why there is no PDF, `warning` that a page may be too large, `failures` which of the user's templates
+    and renderers failed.
+    """
 
     report: Report
     folder: Path
     latest: Path
     no_pdf: str | None
+    warning: str | None
     failures: tuple[str, ...] = ()
 
 
@@ -121,7 +128,8 @@ class Session:
         """Writes the report of a model, with its pages; StoreError where it cannot be written.
 
         It becomes the latest once report.html is there: a PDF that cannot be made does not hide it, nor a renderer of
-        a plugin that fails, nor the index of all runs, which comes last.
+        a plugin that fails, nor the index of all runs, which comes last. Where the user's templates fail, the built-in
+        ones make the page.
         """
         with registry.using(self.config.plugins), events.work(self.listener, f"{model}: report", 3) as advance:
             report = self.reports[model] = self.report(model)
@@ -129,14 +137,19 @@ class Session:
             write(report, folder)
             put_codes(self._examinations[model].measured.codes, folder)
             advance(1)
-            html.render(folder)
+            failures = [_page(folder, "html", self.config)]
             latest = folder.parent / "latest"
             publish_latest(folder, latest)
             advance(1)
-            no_pdf = _no_pdf(folder)
-            failures = [_failure(name, report, folder) for name in self.config.audit.renderers]
+            no_pdf = None
+            try:
+                failures.append(_page(folder, "pdf", self.config))
+            except Unavailable as reason:
+                no_pdf = str(reason)
+            failures += [_failure(name, report, folder) for name in self.config.audit.renderers]
             failures.append(_unlisted(self.folder))
-            return Published(report, folder, latest, no_pdf, tuple(failure for failure in failures if failure))
+            warning = html.warning(folder)
+            return Published(report, folder, latest, no_pdf, warning, tuple(failure for failure in failures if failure))
 
     def report(self, model: str) -> Report:
         """What is known of a model now; a pass that failed leaves the measurements out."""
@@ -195,6 +208,8 @@ class Session:
             "checkpoint": model.section.checkpoint or "none: the factory's own weights",
             **({"checkpoint digest": model.file_digest} if model.file_digest else {}),
             "weights digest": model.digest,
+            "data": _pictures(self.config.data),
+            "preprocessing": _preprocessing(model.section),
             "data digest": data.fingerprint if examination.measured.done else "no pass over the pictures was made",
             "code digest": code_digest(),
             "seed": str(self.config.audit.seed),
@@ -240,12 +255,18 @@ def _unlisted(reports: Path) -> str | None:
     return None
 
 
-def _no_pdf(folder: Path) -> str | None:
-    """Makes report.pdf; the reason where this machine cannot. StoreError where it should have been able to."""
+def _page(folder: Path, kind: Kind, config: Config) -> str | None:
+    """Makes a page, where the user's templates fail by the built-in ones; then a line on why.
+
+    Unavailable where this machine cannot make it, StoreError where it should have been able to.
+    """
     try:
-        pdf.render(folder)
-    except Unavailable as reason:
-        return str(reason)
+        rendered(folder, kind, config.templates, config.audit.layout)
+    except (TemplateError, StoreError) as error:
+        if config.templates is None:
+            raise
+        page = rendered(folder, kind, layout=config.audit.layout).path.name
+        return f"templates: {error}; {page} is made with the built-in ones"
     return None
 
 
@@ -264,3 +285,22 @@ def _took(steps: Sequence[events.Step], model: str) -> str:
     return "; ".join(
         [*(said or ["all kept from earlier runs"]), *([f"peak memory {max(peaks):.0f} MiB"] if peaks else [])]
     )
+
+
+def _pictures(section: DataSection | None) -> str:
+    """Where the pictures come from, as audit.toml says it."""
+    if section is None:
+        return "none: no [data]"
+    said = [f"{key} {value}" for key in ("folder", "list", "shards", "factory") if (value := getattr(section, key))]
+    return ", ".join([*said, *([f"limit {section.limit}"] if section.limit else [])])
+
+
+def _preprocessing(section: ModelSection) -> str:
+    """What becomes of a picture before the model sees it."""
+    channels, height, width = section.input
+    to_size = (
+        f"resized to {height} x {width}"
+        if section.resize is None
+        else f"short side resized to {section.resize}, centre crop of {height} x {width}"
+    )
+    return f"{to_size}, {channels} channels in 0..1, minus mean {section.mean}, over std {section.std}"

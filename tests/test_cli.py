@@ -145,6 +145,42 @@ def test_render_of_no_report_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+OWN = '{% extends "builtin/report.html" %}\n\n{% block title %}{{ page.MODEL }} of ours{% endblock %}'
+WITH_TEMPLATES = FAST.replace("[audit]", '[audit]\ntemplates = "own"')
+
+
+def test_a_run_uses_the_user_s_templates_and_loses_nothing_where_they_fail(tmp_path: Path) -> None:
+    folder = Folder.of(tmp_path, WITH_TEMPLATES)
+    (tmp_path / "own").mkdir()
+    template, page = tmp_path / "own" / "report.html", tmp_path / "reports" / "demo" / "latest" / "report.html"
+    template.write_text(OWN.replace("MODEL", "model"))
+    assert folder.run("-k", "conv1 and activations").returncode == 0
+    assert "<title>demo of ours</title>" in page.read_text()
+    template.write_text(OWN)
+    failed = folder.run("-k", "conv1 and activations")
+    assert failed.returncode == 1
+    assert f'  templates: {template}:3: ReportPage has no "MODEL"' in failed.stdout
+    assert "report.html is made with the built-in ones" in failed.stdout
+    assert "<title>passed: demo " in page.read_text()
+    assert folder.outcomes("demo") == {"audit.toml::demo::conv1::activations": "passed"}
+
+
+def test_wrong_templates_are_said_before_anything_is_measured(tmp_path: Path) -> None:
+    folder = Folder.of(tmp_path, WITH_TEMPLATES)
+    missing = folder.run()
+    line = WITH_TEMPLATES.splitlines().index('templates = "own"') + 1
+    assert missing.returncode == 4
+    assert f'audit.toml:{line}:1: templates = "own": there is no folder {tmp_path}/own' in missing.stderr
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "report.htm").write_text("")
+    (tmp_path / "own" / "report.css").write_text("\n{{")
+    wrong = folder.run()
+    assert wrong.returncode == 4
+    assert "own/report.css:2:1: unexpected 'end of template'" in wrong.stderr
+    assert 'own/report.htm:1:1: no template of a report is called so; did you mean "report.html"?' in wrong.stderr
+    assert not (tmp_path / "reports").exists()
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [("reports", "cannot write the report to "), ("reports/demo/latest", "is neither a link nor a report: remove it")],

@@ -247,9 +247,9 @@ def test_every_option_of_run_that_is_named_exists():
     }
     assert {"-k", "--junitxml", "--report"} <= options
     pytests = subprocess.run([sys.executable, "-m", "pytest", "--help"], capture_output=True, text=True, check=True)
-    ours = CliRunner().invoke(app, ["run", "--help"])
-    assert ours.exit_code == 0
-    known = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", pytests.stdout + ours.stdout))
+    ours = [CliRunner().invoke(app, [command, "--help"]) for command in ("run", "render")]
+    assert all(help_.exit_code == 0 for help_ in ours)
+    known = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", pytests.stdout + "".join(help_.stdout for help_ in ours)))
     assert options <= known
 
 

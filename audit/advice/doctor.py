@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from audit.advice.diagnosis import Symptom, symptoms
 from audit.errors import AuditError
+from audit.render.plain import plain
 
 COLOURS = {"ok": "green", "slow": "yellow", "broken": "red"}
 
@@ -41,5 +42,10 @@ def table(found: Sequence[Symptom]) -> Table:
     shown = Table("", "state", "seen", "what to do", show_edge=False, pad_edge=False)
     for symptom in found:
         state = f"[{COLOURS[symptom.state]}]{symptom.state}[/]"
-        shown.add_row(escape(symptom.thing), state, escape(symptom.seen), escape(symptom.advice))
+        shown.add_row(_text(symptom.thing), state, _text(symptom.seen), _text(symptom.advice))
     return shown
+
+
+def _text(of: str) -> Text:
+    """Neither markup nor anything that moves the cursor."""
+    return Text(plain(of, len(of)))

@@ -56,7 +56,7 @@ class Filters:
         )
 
 
-def _spatial(weights: Float[np.ndarray, "unit *axis"], task: Task) -> Float[np.ndarray, "unit channel y x"]:
+def _spatial(weights: Float[np.ndarray, " unit *axis"], task: Task) -> Float[np.ndarray, "unit channel y x"]:
     """The filters with the axes of a map; Unavailable, saying why, where there are none."""
     if weights.ndim == 4:
         return weights

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.baseline.numbers import Accepted, Baseline, Entry
+from audit.render.plain import in_a_line
 from audit.words import plural, with_unit
 
 Row = tuple[str, ...]
@@ -44,9 +45,9 @@ def _empty(columns: tuple[str, ...]) -> Table:
 
 def _add(table: Table, model: str, said: str, rows: Iterator[Row] | tuple[Row, ...]) -> None:
     table.add_section()
-    table.add_row(Text(f"{model}: {said}", style="bold"))
+    table.add_row(Text(in_a_line(f"{model}: {said}"), style="bold"))
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(in_a_line(cell)) for cell in row))
 
 
 def _row(key: str, entry: Entry) -> Row:

@@ -2,17 +2,19 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from audit.advice import completion
 from audit.cli.app import app
 from audit.cli.options import MODEL
-from audit.cli.said import complain, ending, show, show_files, waiting
+from audit.cli.said import complain, ending, say, show, show_files, waiting
 
 if TYPE_CHECKING:
     from audit.records import Report
+    from audit.render.fresh import Kind
+    from audit.render.layout import Choice
 
 RUNS = typer.Argument(metavar="RUN...", help="Folders of runs: reports/MODEL/latest.")
 
@@ -46,17 +48,62 @@ def run(
 
 
 @app.command()
-def render(folder: Annotated[Path, typer.Argument(help="A run's folder: reports/MODEL/latest.")]) -> None:
-    """Make report.html and report.pdf again from a stored run; neither model nor torch is needed."""
-    from audit.errors import AuditError
-    from audit.render import html, pdf
+def render(
+    runs: Annotated[list[Path], RUNS],
+    *,
+    html: Annotated[bool, typer.Option(help="Make report.html.")] = True,
+    pdf: Annotated[bool, typer.Option(help="Make report.pdf.")] = True,
+    templates: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Templates of yours in the place of the built-in ones.")
+    ] = None,
+    layout: Annotated[
+        Literal["auto", "file", "folder"],
+        typer.Option(help="One file, or a folder with a page per layer; auto makes one file below 20 MB."),
+    ] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Make pages again that are up to date.")] = False,
+) -> None:
+    """Make the pages of stored runs, where they are not up to date.
 
-    try:
-        typer.echo(html.render(folder))
-        typer.echo(pdf.render(folder))
-    except AuditError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(1) from None
+    Neither model, pictures nor torch are needed. Exit codes: 0 all pages are there, 1 a run cannot be read or a page
+    not made, 2 interrupted, 4 the arguments do not fit together, or a template cannot be read.
+    """
+    from audit.errors import AuditError
+    from audit.render import own
+    from audit.render.fresh import Kind
+
+    wanted: dict[Kind, bool] = {"html": html, "pdf": pdf}
+    kinds = [kind for kind, asked in wanted.items() if asked]
+    with ending(4):
+        if not kinds:
+            raise AuditError("nothing to make: --no-html and --no-pdf leave no page")
+        own_templates = None if templates is None else own.checked(templates)
+    with ending(1):
+        made = [_rendered(run, kinds, own_templates, layout, force) for run in runs]
+    if not all(made):
+        raise typer.Exit(1)
+
+
+def _rendered(run: Path, kinds: "list[Kind]", templates: Path | None, layout: "Choice", force: bool) -> bool:
+    """Whether all pages of a run are there; what went wrong with one is said, and the others are made."""
+    from audit.errors import StoreError, TemplateError, Unavailable
+    from audit.render import html
+    from audit.render.fresh import rendered
+
+    good = True
+    for kind in kinds:
+        try:
+            page = rendered(run, kind, templates, layout, force=force)
+        except StoreError as error:
+            complain(str(error))
+            return False
+        except (TemplateError, Unavailable) as error:
+            complain(str(error))
+            good = False
+        else:
+            say(f"{page.path}" if page.now else f"{page.path} is up to date")
+            if kind == "html" and (warning := html.warning(run)):
+                complain(warning)
+    return good
 
 
 @app.command()
@@ -104,7 +151,7 @@ def export(
             if file is None:
                 typer.echo(text, nl=False)
             else:
-                typer.echo(put(text, file))
+                say(put(text, file))
 
 
 @app.command()

@@ -105,6 +105,11 @@ class Config:
         """The file of the numbers that were accepted; it need not be there."""
         return self.file.parent / self.audit.baseline
 
+    @property
+    def templates(self) -> Path | None:
+        """The folder of the user's own templates."""
+        return None if self.audit.templates is None else self.file.parent / self.audit.templates
+
     def path(self, section: Section | ChosenCheck) -> Place:
         """Where one of this file's own sections stands: ("models", 0), or () for one that the file implies.
 

@@ -79,6 +79,13 @@ class AuditSection(Section):
     renderers: tuple[Text, ...] = Field(
         (), description="What writes files of its own into the folder of a report, by name; plugins bring them."
     )
+    layout: Literal["auto", "file", "folder"] = Field(
+        "auto",
+        description="report.html as one file, or as a folder with a page per layer; auto makes one file below 20 MB.",
+    )
+    templates: Text | None = Field(
+        None, description="Folder of templates in the place of the report's own of their names, relative to this file."
+    )
 
 
 class ModelSection(Section):

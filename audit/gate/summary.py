@@ -72,6 +72,8 @@ def _lines(published: Published) -> Iterator[str]:
     yield f"  report {published.latest / 'report.html'}"
     if published.no_pdf is not None:
         yield f"  no PDF: {published.no_pdf}"
+    if published.warning is not None:
+        yield f"  {published.warning}"
     yield from (f"  {failure}" for failure in published.failures)
 
 

@@ -10,7 +10,7 @@ from audit.history.places import PAGE, Place
 from audit.render.wording import anchor, link, place
 from audit.store.writer import RENDERED, RESULTS
 
-HTML, PDF = RENDERED
+HTML, PDF, _ = RENDERED
 FILES = {HTML: "report", PDF: "PDF", RESULTS: "results.json"}
 
 

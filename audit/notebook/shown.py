@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import unescape
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -24,7 +25,7 @@ from audit.render.pages.strip import Strip, strip_of
 from audit.render.pages.units import PicturedLayer, UnitSection, describe, pictured, unit_section
 from audit.render.pages.verdicts import ICONS, Count, ItemRow, counts, flags, headline, item
 from audit.render.sprites import SCREEN_SIDES, Embedded, Inline
-from audit.render.templates import environment
+from audit.render.templates import fill
 from audit.render.wording import link, place
 
 HIGHEST = 760
@@ -141,9 +142,9 @@ def _still(chart: Chart) -> Chart:
     return replace(chart, drawing=Drawing(chart.svg))
 
 
-def _framed(part: str, title: str, height: int, **filled: object) -> str:
-    page = environment().get_template("notebook.html").render(part=part, title=title, at=str, **filled)
-    return environment().get_template("frame.html").render(page=_within(page), title=title, height=min(height, HIGHEST))
+def _framed(part: str, title: str, height: int, **filled: Any) -> str:
+    page = fill("notebook.html", part=part, title=title, at=str, **filled)
+    return fill("frame.html", page=_within(page), title=title, height=min(height, HIGHEST))
 
 
 def _within(page: str) -> str:

@@ -52,6 +52,7 @@ def _prepared(config: Config, problems: list[Problem]) -> Prepared:
     layers, layer_problems = chosen_layers(config, models)
     baseline, wrong_baseline = _baseline(config)
     problems += [*layer_problems, *second_problems(config, models), *_data_problems(config), *wrong_baseline]
+    problems += _template_problems(config)
     if problems:
         raise ConfigError(problems)
     subjects = {name: subject(config, model, layers[name]) for name, model in models.items()}
@@ -68,6 +69,19 @@ def _baseline(config: Config) -> tuple[Baseline, Sequence[Problem]]:
         return read_baseline(config.baseline), ()
     except ConfigError as error:
         return Baseline(), error.problems
+
+
+def _template_problems(config: Config) -> list[Problem]:
+    """What is wrong with the user's templates as far as that shows before a page is filled."""
+    folder = config.templates
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        message = f'templates = "{config.audit.templates}": there is no folder {folder}'
+        return [config.problem(("audit", "templates"), message)]
+    from audit.render import own
+
+    return list(own.problems(folder))
 
 
 def _waivers(config: Config, subjects: Mapping[str, Subject]) -> Waivers:

@@ -12,6 +12,8 @@ from audit.render.ranked import numbers, place, refused
 
 MOST = 10
 TITLE = 255
+MOST_NAME = 4096
+"""Of the name of a file: as long as names may be."""
 
 
 def annotations(reports: Sequence[Report]) -> str:
@@ -25,7 +27,7 @@ def annotations(reports: Sequence[Report]) -> str:
 
 def command(title: str, message: str, file: str | None = None, line: int = 1) -> str:
     """The workflow command of an error; whatever the texts hold, it is one command and one line."""
-    where = "" if file is None else f"file={_property(file)},line={line},"
+    where = "" if file is None else f"file={_property(plain(file, MOST_NAME))},line={line},"
     return f"::error {where}title={_property(plain(title, TITLE))}::{_data(plain(message))}"
 
 

@@ -20,7 +20,7 @@ from audit.records import Report
 from audit.render.layout import FOLDER, LARGE, PAGE, Choice, Layout, layout_of
 from audit.render.pages import ReportPage, build
 from audit.render.sprites import Beside, for_screen
-from audit.render.templates import environment, find, in_script
+from audit.render.templates import fill, find, in_script
 from audit.render.vega import bundle
 from audit.render.wording import encoded
 from audit.store import read
@@ -30,49 +30,52 @@ from audit.store.sprites import LOSSLESS_SIDE
 CLOSED = "default-src 'none'; style-src 'unsafe-inline'; font-src 'none'; base-uri 'none'; form-action 'none'"
 
 
-def render(folder: Path, choice: Choice = "auto") -> Path:
-    """Writes `report.html` into the folder of a report and returns its path. StoreError if there is no report.
+def render(folder: Path, templates: Path | None = None, choice: Choice = "auto") -> Path:
+    """Writes `report.html` into the folder of a report and returns its path; `templates` are the user's own.
 
     `choice`: all in one `file`, or a page per layer in a `folder`; `auto` makes one file of what is below 20 MB.
+    StoreError if there is no report, TemplateError if the user's templates cannot be filled.
     """
     folder = Path(folder)
     report = read(folder)
     layout = layout_of(report, folder, choice)
     if layout.one_file:
+        made = _one_file(report, folder, templates)
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
-        return _one_file(report, folder)
-    return _pages(report, folder, layout)
+        return made
+    return _pages(report, folder, templates, layout)
 
 
-def warning(page: Path) -> str | None:
+def warning(folder: Path) -> str | None:
     """What is to be said of a page that is too large to be handed on."""
+    page = folder / PAGE
     size = page.stat().st_size
     if size <= LARGE:
         return None
-    return f"{page} is {size / 1e6:.0f} MB large, which browsers and mail programs may refuse: render it as a folder"
+    return f"{page} is {size / 1e6:.0f} MB large, which browsers and mail programs may refuse: choose the layout folder"
 
 
-def text(page: ReportPage) -> bytes:
-    """A page with everything inside it."""
+def text(page: ReportPage, templates: Path | None = None) -> bytes:
+    """A page with everything inside it, by the user's `templates`."""
     layout, script, vega = Layout(), _script(), _vega()
     policy = f"{CLOSED}; img-src data:; script-src {_hash(script)} {_hash(vega)}"
     inside = {"script": Markup(script), "vega": Markup(vega), "data": _data(page, layout)}
-    return _Writer(page, layout, policy, inside).text("report.html", PAGE)
+    return _Writer(page, layout, templates, policy, inside).text("report.html", PAGE)
 
 
-def _one_file(report: Report, folder: Path) -> Path:
+def _one_file(report: Report, folder: Path, templates: Path | None) -> Path:
     large = [record.tiles.shape for record in report.pictures if max(record.size) > LOSSLESS_SIDE]
     embed = for_screen(sum(shape[0] * shape[1] for shape in large))
-    return replace(folder / PAGE, text(build(report, embed)))
+    return replace(folder / PAGE, text(build(report, embed), templates))
 
 
-def _pages(report: Report, folder: Path, layout: Layout) -> Path:
+def _pages(report: Report, folder: Path, templates: Path | None, layout: Layout) -> Path:
     """Pictures and scripts come first, report.html last; what an earlier rendering left is taken away after it."""
     beside = folder / FOLDER
     beside.mkdir(exist_ok=True)
     embed = Beside(beside, folder)
     page = build(report, embed)
-    writer = _Writer(page, layout, f"{CLOSED}; img-src 'self' data:; script-src 'self'", {})
+    writer = _Writer(page, layout, templates, f"{CLOSED}; img-src 'self' data:; script-src 'self'", {})
     written = {*embed.written, *(name for name, content in _files(page, layout) if replace(beside / name, content))}
     for layer in page.pictured:
         name = layout.pages[encoded(layer.name)]
@@ -97,23 +100,22 @@ class _Writer:
 
     page: ReportPage
     layout: Layout
+    templates: Path | None
     policy: str
     inside: Mapping[str, Markup]
 
     def text(self, template: str, here: str, **more: Any) -> bytes:
         """The page of the file `here`."""
-        filled = (
-            environment()
-            .get_template(template)
-            .render(
-                page=self.page,
-                at=self.layout.seen_from(here),
-                one_file=self.layout.one_file,
-                policy=Markup(self.policy),
-                version=__version__,
-                **self.inside,
-                **more,
-            )
+        filled = fill(
+            template,
+            self.templates,
+            page=self.page,
+            at=self.layout.seen_from(here),
+            one_file=self.layout.one_file,
+            policy=Markup(self.policy),
+            version=__version__,
+            **self.inside,
+            **more,
         )
         return filled.encode("utf-8")
 

@@ -14,7 +14,7 @@ from audit.store.sprites import write_sheets
 
 RESULTS, UNITS, HISTOGRAMS, PICTURES = "results.json", "units.parquet", "histograms.parquet", "pictures.parquet"
 SPRITES, TABLES = "sprites", "tables"
-RENDERED, BESIDE = ("report.html", "report.pdf"), "report"
+RENDERED, BESIDE = ("report.html", "report.pdf", "rendered.json"), "report"
 
 
 def write(report: Report, folder: Path) -> None:

@@ -49,12 +49,12 @@ def spread(values: Float[np.ndarray, " value"], sampled: Float[np.ndarray, " sam
         }
 
 
-def zero_filters(filters: Float[np.ndarray, "filter *weight"]) -> Bool[np.ndarray, " filter"]:
+def zero_filters(filters: Float[np.ndarray, " filter *weight"]) -> Bool[np.ndarray, " filter"]:
     """Whether all weights of a filter are zero."""
     return np.asarray(~filters.reshape(len(filters), -1).any(axis=1))
 
 
-def equal_filters(filters: Float[np.ndarray, "filter *weight"]) -> dict[int, int]:
+def equal_filters(filters: Float[np.ndarray, " filter *weight"]) -> dict[int, int]:
     """Filter -> the first one before it that has exactly the same weights; filters of zeros are left out."""
     rows = np.ascontiguousarray(filters.reshape(len(filters), -1) + 0.0)  # -0 becomes 0
     first: dict[bytes, int] = {}

@@ -25,7 +25,7 @@ def pages(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report as a folder, moved elsewhere after it was rendered."""
     made = tmp_path_factory.mktemp("pages") / "run"
     shutil.copytree(folder, made)
-    html.render(made, "folder")
+    html.render(made, choice="folder")
     return Path(shutil.move(made, made.with_name("moved")))
 
 
@@ -107,11 +107,11 @@ def test_one_file_is_made_of_what_is_small_or_asked_for(report: Report, folder: 
 
 def test_what_an_earlier_rendering_left_is_taken_away(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "run")
-    html.render(tmp_path / "run", "folder")
+    html.render(tmp_path / "run", choice="folder")
     (tmp_path / "run" / "report" / "999-old.html").touch()
-    html.render(tmp_path / "run", "folder")
+    html.render(tmp_path / "run", choice="folder")
     assert not (tmp_path / "run" / "report" / "999-old.html").exists()
-    html.render(tmp_path / "run", "file")
+    html.render(tmp_path / "run", choice="file")
     assert not (tmp_path / "run" / "report").exists()
     write(read(tmp_path / "run"), tmp_path / "other")
     assert not (tmp_path / "other" / "report").exists()
@@ -120,10 +120,10 @@ def test_what_an_earlier_rendering_left_is_taken_away(folder: Path, tmp_path: Pa
 def test_a_page_that_is_too_large_to_hand_on_is_said(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     page.touch()
-    assert html.warning(page) is None
+    assert html.warning(tmp_path) is None
     with page.open("wb") as file:
         file.truncate(60_000_000)
-    assert "60 MB large" in (html.warning(page) or "")
+    assert "60 MB large" in (html.warning(tmp_path) or "")
 
 
 def test_names_of_layers_lead_nowhere_else(report: Report, reports: ModuleType, folder: Path) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def below_percentile(values: Float[Tensor, "image *value"], percentile: float) -> Bool[Tensor, "image *value"]:
+def below_percentile(values: Float[Tensor, " image *value"], percentile: float) -> Bool[Tensor, " image *value"]:
     """Whether each value is less than the percentile (0..100, interpolated linearly) of the values of its own image."""
     rows = values.flatten(1)
     rank = (rows.shape[1] - 1) * (percentile / 100)

@@ -25,11 +25,12 @@ from audit.render.pages.unmeasured import unmeasured
 from audit.render.pages.verdicts import ICONS, ORDER, Count, ItemRow, counts, headline, item
 from audit.render.pages.weights import weights_section
 from audit.render.sprites import Embed
+from audit.render.templates import CONTRACT
 
 
 @dataclass(frozen=True)
 class ReportPage:
-    """Everything on the page, in the order in which it is read."""
+    """Everything on the page, in the order in which it is read; `contract` is the version of what templates rely on."""
 
     audit: str
     model: str
@@ -58,6 +59,7 @@ class ReportPage:
     search: Mapping[str, Any]
     unmeasured: Grid | None
     provenance: tuple[Fact, ...]
+    contract: int = CONTRACT
 
 
 def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
