@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from audit.render.templates import readable
+
 BLUE, ORANGE, RED, GREEN = "#3a86d0", "#d2691e", "#d64545", "#2a8f5f"
 """Each has a contrast of 3:1 or more to white and to the dark page."""
 
@@ -100,12 +102,12 @@ def _styled(chart: Any, rows: int, room: Mapping[str, int] | int) -> dict[str, A
 
 
 def _drawable(value: Any) -> Any:
-    """The same specification, with a sign for what is no character of XML, at which vl-convert ends the process."""
+    """The same specification without what would garble a page, or is no XML, at which vl-convert ends the process."""
     if isinstance(value, dict):
         return {key: _drawable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_drawable(inner) for inner in value]
-    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+    return readable(NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)) if isinstance(value, str) else value
 
 
 def _plain(drawn: str, name: str) -> Markup:
