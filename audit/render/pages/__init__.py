@@ -101,7 +101,7 @@ def build(report: Report, embed: Embed, whole: bool = False, digest: str = "") -
         pictured=tuple(pictured(report, columns, selected, flags, embed, whole)),
         weights=weights_section(report),
         measured=sum(len(next(iter(own.values()))) for own in columns.values()),
-        search=searched(report, columns, rows),
+        search=searched(report, columns, rows, flags),
         unmeasured=unmeasured(report, columns),
         signing=signing_of(report, digest),
         provenance=tuple(Fact(name, value) for name, value in report.provenance.items()),

@@ -103,7 +103,7 @@ def pictured(  # noqa: PLR0917  # what a layer's section is made of
             *(
                 _class_page(section, of_class.get(unit, ())) if is_class else section
                 for unit in units
-                for section in [_unit(layer, unit, labels, own, panels, shown[unit], flagged.get(unit, ()))]
+                for section in [unit_section(layer, unit, labels, own, panels, shown[unit], flagged.get(unit, ()))]
             ),
             *_directions(layer, mine.get("directions"), panels),
         )
@@ -113,7 +113,7 @@ def pictured(  # noqa: PLR0917  # what a layer's section is made of
             anchor=place("layer", layer.name),
             href=link(place("layer", layer.name)),
             name=layer.name,
-            text=_describe(layer),
+            text=describe(layer),
             sheet=None if whole else sheet_of(layer, mine, {unit.chip: unit for unit in sections}, embed),
             histograms=None if whole else histograms(layer.name, own, f"histograms-{index}"),
             methods=(
@@ -153,13 +153,14 @@ def _distribution(report: Report, layer: Layer, units: Sequence[int]) -> Chart |
     return ridges(histogram, units, f"distribution-{index}") if histogram else None
 
 
-def _describe(layer: Layer) -> str:
+def describe(layer: Layer) -> str:
+    """Kind, shape, and what a unit sees."""
     field = layer.field and BY.join(map(str, layer.field.size))
     sees = f"each position sees {field} pixels" if field else "each unit sees the whole input"
     return f"{layer.kind}, {BY.join(map(str, layer.shape))}, {sees}"
 
 
-def _unit(  # noqa: PLR0917  # what a unit's section is made of
+def unit_section(  # noqa: PLR0917  # what a unit's section is made of
     layer: Layer,
     unit: int,
     labels: Sequence[str],
@@ -168,6 +169,7 @@ def _unit(  # noqa: PLR0917  # what a unit's section is made of
     shown: tuple[Panel, ...],
     flags: tuple[Flag, ...],
 ) -> UnitSection:
+    """A unit with its numbers, and with the panels that there are of it."""
     return UnitSection(
         anchor=place("unit", layer.name, unit),
         href=link(place("unit", layer.name, unit)),

@@ -1,7 +1,7 @@
 """Verdicts -> rows of items with their findings, counts of outcomes, and the headline."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.records import REFUSED, Finding, Outcome, Report, Verdict, Waiver
@@ -135,21 +135,6 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         place=place("item", verdict.item.id),
         waiver=_waiver(verdict.waiver) if verdict.waiver else None,
     )
-
-
-Flags = Mapping[tuple[str, int], tuple[str, ...]]
-"""(layer, unit) -> what the checkpoint is refused for there."""
-
-
-def flags(report: Report) -> Flags:
-    """The findings about units of the items that refuse the checkpoint."""
-    found: dict[tuple[str, int], tuple[str, ...]] = {}
-    for verdict in report.verdicts:
-        for finding in verdict.findings if verdict.outcome in REFUSED else ():
-            if finding.layer is not None and finding.unit is not None:
-                unit = finding.layer, finding.unit
-                found[unit] = (*found.get(unit, ()), f"{verdict.item.task}: {finding.message}")
-    return found
 
 
 def _message(verdict: Verdict) -> str:
