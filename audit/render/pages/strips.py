@@ -179,7 +179,7 @@ def _fitted(tile: UInt8[np.ndarray, "y x 3"], side: int) -> UInt8[np.ndarray, "h
     """As large as fits; pixels of small tiles stay squares."""
     scale = side / max(tile.shape[:2])
     height, width = (max(1, round(length * scale)) for length in tile.shape[:2])
-    way = Image.Resampling.NEAREST if scale >= 2 else Image.Resampling.LANCZOS
+    way = Image.Resampling.NEAREST if scale >= 2 else Image.Resampling.BICUBIC
     return np.asarray(Image.fromarray(tile).resize((width, height), way))
 
 
