@@ -7,7 +7,7 @@ from audit.records import REFUSED, Layer, Outcome, Pictures, Report
 from audit.render.pages.layers import among_units
 from audit.render.pages.strips import room
 from audit.render.pages.verdicts import ICONS
-from audit.render.wording import link, place
+from audit.render.wording import anchor, link, place
 
 FEW, IN_FULL = 24, 8
 """Of a layer with no more pictured units than the first number, so many are in full; of others flagged ones alone."""
@@ -24,13 +24,14 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Flag:
-    """What an item that is refused or waived says of a unit; `href` leads to the item on paper."""
+    """What an item that is refused or waived says of a unit; `href` leads to the item, `on_paper` does so on paper."""
 
     outcome: Outcome
     icon: str
     task: str
     message: str
     href: str
+    on_paper: str
 
 
 @dataclass(frozen=True)
@@ -93,5 +94,6 @@ def _flags(report: Report) -> Iterator[tuple[Place, Flag]]:
         item, icon = verdict.item, ICONS[verdict.outcome]
         for finding in verdict.findings:
             if finding.layer is not None and finding.unit is not None:
-                flag = Flag(verdict.outcome, icon, item.task, finding.message, link(place("item", item.id)))
+                places = link(anchor(item.id)), link(place("item", item.id))
+                flag = Flag(verdict.outcome, icon, item.task, finding.message, *places)
                 yield (finding.layer, finding.unit), flag

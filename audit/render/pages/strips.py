@@ -57,7 +57,7 @@ class Caption:
 
 
 @dataclass(frozen=True)
-class Strip:
+class UnitRow:
     """A row of units as one picture; the captions stand in columns of the same width."""
 
     image: Embedded
@@ -71,7 +71,7 @@ class Strips:
 
     text: str
     column: float
-    rows: tuple[Strip, ...]
+    rows: tuple[UnitRow, ...]
     left_out: int
 
 
@@ -117,7 +117,7 @@ def strips_of(  # noqa: PLR0917  # what a caption is made of
         picture = _strip([[squares[unit] for squares in seen] for unit in some], across)
         captions = tuple(_caption(layer, unit, labels, columns, unit in flagged) for unit in some)
         numbers = ", ".join(map(str, some))
-        rows.append(Strip(embed.picture(picture), f"Units {numbers} of {layer}: {text}", captions))
+        rows.append(UnitRow(embed.picture(picture), f"Units {numbers} of {layer}: {text}", captions))
     return Strips(text, WIDTH / across, tuple(rows), left_out)
 
 
