@@ -77,6 +77,13 @@ class StoreError(AuditError):
     """A report that cannot be written or read."""
 
 
+class NotInReportError(AuditError, KeyError):
+    """A layer, unit, kind of pictures or table that a stored report does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a KeyError would put it in quotes
+
+
 def without_labels() -> NotApplicable:
     """Why nothing can be said that needs labels."""
     return NotApplicable("no picture has a label: sort them into a folder per class, or let the factory return labels")

@@ -51,6 +51,8 @@ def said(hint: Any) -> str:
         if Ellipsis in get_args(hint):
             return f"list of {said(inner[0])}"
         return f"({', '.join(map(said, inner))})"
+    if get_origin(hint) is Mapping:
+        return "names and values"
     return WORDS[hint] if hint in WORDS else f"[{hint.__name__}](#{hint.__name__.lower()})"
 
 

@@ -9,8 +9,8 @@ from audit.errors import ConfigError, Problem, nearest
 from audit.render.templates import BUILT_IN, environment, find, reason
 
 OF_OTHERS = {
-    *("head.html", "report.js"),
-    *(f"{page}.{kind}" for page in ("comparison", "index", "sheet") for kind in ("html", "css")),
+    *("head.html", "report.js", "frame.html"),
+    *(f"{page}.{kind}" for page in ("comparison", "index", "notebook", "sheet") for kind in ("html", "css")),
 }
 """Built-in templates that cannot be replaced: what forbids a page to load anything, what it runs, other pages."""
 

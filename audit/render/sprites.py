@@ -30,6 +30,9 @@ QUALITY = 88
 LOSSLESS_BYTES = 3_000_000
 """Of the pixels of a montage of small tiles; a mosaic of many is a JPEG."""
 
+DOTS = 200 / 25.4
+"""Pixels of a millimetre on paper."""
+
 PRINT_SIDE = 112
 """Side in pixels of a tile on paper: 200 dots per inch at 14 mm."""
 
@@ -131,8 +134,14 @@ def for_screen(pictures: int) -> Inline:
     return Inline((affordable or SCREEN_SIDES[-1:])[0])
 
 
+@dataclass(frozen=True)
 class Print:
-    """Inside the page, for paper: JPEG with white gaps; small tiles are enlarged so that their pixels stay squares."""
+    """For paper, JPEG: inside the page, or as files in `folder`, which are named by what is in them.
+
+    Montages have white gaps; small tiles are enlarged so that their pixels stay squares.
+    """
+
+    folder: Path | None = None
 
     def __call__(self, tiles: UInt8[np.ndarray, "tile y x 3"], groups: int) -> Embedded:
         across = int(places(len(tiles), groups).max()) + 1
@@ -142,7 +151,16 @@ class Print:
             sized: UInt8[np.ndarray, "tile y x 3"] = tiles.repeat(factor, axis=1).repeat(factor, axis=2)
         else:
             sized = _resized(tiles, side)
-        return _embedded(_montage(sized, groups, gap=max(2, max(sized.shape[1:3]) // 28)), lossless=False)
+        return self.picture(_montage(sized, groups, gap=max(2, max(sized.shape[1:3]) // 28)))
+
+    def picture(self, pixels: UInt8[np.ndarray, "height width 3"]) -> Embedded:
+        """The picture as it is."""
+        if self.folder is None:
+            return _embedded(pixels, lossless=False)
+        content = _file(pixels, lossless=False)
+        name = f"{hashlib.sha256(content).hexdigest()[:20]}.jpg"
+        (self.folder / name).write_bytes(content)
+        return Embedded(name, pixels.shape[1], pixels.shape[0], sharp=False)
 
     def block(self, pictures: Pictures, row: int, group: int) -> Embedded:
         return self(_group(pictures, row, group), 1)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import Image
+from PIL import Image, ImageFile
 
 from audit.errors import StoreError
 from audit.records import Pictures
@@ -110,15 +110,13 @@ def write_sheets(pictures: Pictures) -> list[tuple[Sheet, bytes]]:
 
 
 def encode(pixels: UInt8[np.ndarray, "height width 3"], form: Literal["PNG", "JPEG"], quality: int = 92) -> bytes:
-    """The file of a picture: PNG without loss, or JPEG without chroma subsampling (4:4:4).
-
-    Pillow cannot optimize the code of a noisy JPEG: it makes room for one byte per pixel only.
-    """
+    """The file of a picture: PNG without loss, or JPEG without chroma subsampling (4:4:4)."""
     buffer = io.BytesIO()
+    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2 * pixels.nbytes)  # a JPEG of noise is larger than Pillow's guess
     if form == "PNG":
         Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     else:
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
     return buffer.getvalue()
 
 

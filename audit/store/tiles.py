@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from audit.errors import StoreError
 from audit.store.sprites import Sheet, places
 
 FORMS = ("PNG", "JPEG")
+
+SCALES = (1, 2, 4, 8)
+"""By which JPEG can be read smaller; the cells of its tiles are multiples of the last one."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class SheetTiles:
     """The tiles of `units` units, `tiles` each in `groups` blocks, (y, x) = `size` pixels large, as an array.
 
     An index that begins with a unit or a slice of units reads only their sheets, any other all. StoreError if a sheet
-    is no longer there.
+    is no longer there. They are shown at 1 / `scale` of their size, which saves the time of decoding the rest.
     """
 
     folder: Path
@@ -44,6 +47,14 @@ class SheetTiles:
     tiles: int
     groups: int
     size: tuple[int, int]
+    scale: int = 1
+
+    def reduced(self, side: int) -> "SheetTiles":
+        """The same tiles, as small as JPEG can be read whose longer side keeps `side` pixels; PNG stays as it is."""
+        jpeg = self.scale == 1 and all(sheet.file.endswith(".jpg") for sheet in self.sheets)
+        scale = max((scale for scale in SCALES if max(self.size) // scale >= side), default=1) if jpeg else self.scale
+        height, width = self.size
+        return replace(self, size=(max(1, height // scale), max(1, width // scale)), scale=scale)
 
     @property
     def shape(self) -> tuple[int, int, int, int, int]:
@@ -65,7 +76,11 @@ class SheetTiles:
         first, *rest = key if isinstance(key, tuple) else (key,)
         if isinstance(first, int | np.integer):
             unit = range(self.units)[first]
-            picked: np.ndarray = self._read(range(unit, unit + 1))[(0, *rest)]
+            one = range(unit, unit + 1)
+            if rest and isinstance(rest[0], slice):
+                picked: np.ndarray = self._read(one, rest[0])[(0, slice(None), *rest[1:])]
+            else:
+                picked = self._read(one)[(0, *rest)]
         elif isinstance(first, slice) and first.step in (None, 1):
             picked = self._read(range(self.units)[first])[(slice(None), *rest)]
         else:
@@ -101,23 +116,25 @@ class SheetTiles:
             if image.size != expected:
                 raise ValueError(f"{sheet.file} is {image.size} pixels large instead of {expected}")
 
-    def _read(self, units: range) -> UInt8[np.ndarray, "unit tile y x 3"]:
-        out = np.empty((len(units), self.tiles, *self.size, 3), np.uint8)
+    def _read(self, units: range, tiles: slice = slice(None)) -> UInt8[np.ndarray, "unit tile y x 3"]:
+        out = np.empty((len(units), len(range(self.tiles)[tiles]), *self.size, 3), np.uint8)
         for sheet in self.sheets:
             here = range(max(units.start, sheet.first), min(units.stop, sheet.first + sheet.units))
             if here:
-                pixels = _pixels(self.folder / sheet.file, sheet.sha256)
+                picture = _picture(self.folder / sheet.file, sheet.sha256, self.scale)
                 for unit in here:
-                    out[unit - units.start] = self._cut(pixels, sheet, unit - sheet.first)
+                    out[unit - units.start] = self._cut(picture, sheet, unit - sheet.first, tiles)
         return out
 
-    def _cut(
-        self, pixels: UInt8[np.ndarray, "height width 3"], sheet: Sheet, place: int
-    ) -> UInt8[np.ndarray, "tile y x 3"]:
-        (height, width), (cell_y, cell_x) = self._montage(sheet), sheet.cell
+    def _cut(self, picture: Image.Image, sheet: Sheet, place: int, tiles: slice) -> UInt8[np.ndarray, "tile y x 3"]:
+        height, width, cell_y, cell_x = (side // self.scale for side in (*self._montage(sheet), *sheet.cell))
         corner = np.array([place // sheet.columns * height, place % sheet.columns * width])
-        corners = corner + places(self.tiles, self.groups) * (cell_y, cell_x)
-        return np.stack([pixels[y : y + self.size[0], x : x + self.size[1]] for y, x in corners.tolist()])
+        corners = corner + places(self.tiles, self.groups)[tiles] * (cell_y, cell_x)
+        if not len(corners):
+            return np.empty((0, *self.size, 3), np.uint8)
+        (top, left), (bottom, right) = corners.min(axis=0), corners.max(axis=0) + self.size
+        part = np.asarray(picture.crop((int(left), int(top), int(right), int(bottom))))
+        return np.stack([part[y : y + self.size[0], x : x + self.size[1]] for y, x in (corners - (top, left)).tolist()])
 
     def _montage(self, sheet: Sheet) -> tuple[int, int]:
         """(height, width) of what one unit takes."""
@@ -126,10 +143,12 @@ class SheetTiles:
 
 
 @lru_cache(maxsize=2)  # units of a sheet are looked at one after another
-def _pixels(file: Path, digest: str) -> UInt8[np.ndarray, "y x 3"]:
+def _picture(file: Path, digest: str, scale: int) -> Image.Image:
     try:
         with Image.open(file, formats=FORMS) as image:
-            return np.asarray(image.convert("RGB"))
+            image.draft("RGB", (image.width // scale, image.height // scale))
+            image.load()
+            return image if image.mode == "RGB" else image.convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
         raise StoreError(f"cannot read the sprites {file}, which were there before: {error}") from error
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from audit.errors import StoreError
-from audit.records import Report
+from audit.records import Pictures, Report
 from audit.store import document, pictures, table, tables
-from audit.store.sprites import write_sheets
+from audit.store.sprites import Sheet, write_sheets
 
 RESULTS, UNITS, HISTOGRAMS, PICTURES = "results.json", "units.parquet", "histograms.parquet", "pictures.parquet"
 SPRITES, TABLES = "sprites", "tables"
@@ -52,12 +52,7 @@ def holds_report(folder: Path) -> bool:
 def _fill(report: Report, folder: Path) -> None:
     (folder / SPRITES).mkdir(parents=True)
     (folder / TABLES).mkdir()
-    sheets = [write_sheets(record) for record in report.pictures]
-    for sheet, content in (pair for pairs in sheets for pair in pairs):
-        path = folder / SPRITES / sheet.file
-        if path.exists():
-            raise StoreError(f"two records hold the pictures of {sheet.file}: give one per layer and kind")
-        path.write_bytes(content)
+    index = [_put_sheets(record, folder / SPRITES) for record in report.pictures]
     files = {
         UNITS: table.encode(report.model, report.scalars),
         HISTOGRAMS: tables.encode_histograms(report.histograms),
@@ -66,11 +61,22 @@ def _fill(report: Report, folder: Path) -> None:
     files |= {f"{TABLES}/{one.name}.parquet": tables.encode(one) for one in report.tables}
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    index = [[sheet for sheet, _ in pairs] for pairs in sheets]
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     (folder / RESULTS).write_text(
         document.encode(report, index, [tables.entry(one) for one in report.tables], digests), encoding="ascii"
     )
+
+
+def _put_sheets(record: Pictures, folder: Path) -> list[Sheet]:
+    """One after another: all pictures of a large report do not fit into memory."""
+    sheets = []
+    for sheet, content in write_sheets(record):
+        path = folder / sheet.file
+        if path.exists():
+            raise StoreError(f"two records hold the pictures of {sheet.file}: give one per layer and kind")
+        path.write_bytes(content)
+        sheets.append(sheet)
+    return sheets
 
 
 def _replace(staged: Path, folder: Path, old: Path) -> None:

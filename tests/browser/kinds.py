@@ -11,8 +11,8 @@ from audit.records import Outline, Report
 from audit.render import html
 from audit.store import write
 from tests.audits import environment
-from tests.prefork import forked
 from tests.history import runs
+from tests.prefork import forked
 from tests.render import findings, reports
 
 AUDITED = Path(__file__).with_name("audited")

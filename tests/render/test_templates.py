@@ -119,7 +119,7 @@ def test_a_template_may_ask_for_the_version_of_the_contract(run: Path, templates
 
 
 def test_what_a_built_in_template_misses_of_a_replaced_one_is_said(run: Path, templates: Write, report: Report) -> None:
-    folder = templates(parts_html="{% macro chart(chart) %}{% endmacro %}")
+    folder = templates(parts_html="{% macro strip(strip) %}{% endmacro %}")
     write(report, run)
     with pytest.raises(TemplateError, match=r'report\.html:\d+: parts\.html has no "section"'):
         shown(run, folder)

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from audit.render.templates import CONTROLS, readable
+
 BLUE, ORANGE, RED, GREEN = "#3a86d0", "#d2691e", "#d64545", "#2a8f5f"
 """Each has a contrast of 3:1 or more to white and to the dark page."""
 
@@ -44,12 +46,24 @@ class Chart:
         """As it stands in a page."""
         return self.drawing.svg
 
+    @property
+    def titled(self) -> Markup:
+        """The drawing with what it shows inside it, for paper, where nothing around it can say so."""
+        return titled(self.svg, f"{self.title}. {self.text}")
+
 
 def interactive(chart: Any, name: str, rows: int = 1) -> Drawing:
     """An Altair chart as `svg`, and as what a page's script makes of it: the same, that says its numbers."""
     spec = _styled(chart, rows, ROOM)
     said = {**spec, "config": {**spec["config"], "mark": {"tooltip": {"content": "encoding"}}}}
     return Drawing(_svg(spec, name), json.dumps(said, separators=(",", ":")))
+
+
+def titled(drawn: Markup, title: str) -> Markup:
+    """The drawing with a title as its first element."""
+    root, rest = drawn.split(">", 1)
+    said = CONTROLS.sub("\N{REPLACEMENT CHARACTER}", title)
+    return Markup(f"{root}>") + Markup("<title>{}</title>").format(said) + rest
 
 
 def svg(chart: Any, name: str, rows: int = 1, room: Mapping[str, int] | int = ROOM) -> Markup:
@@ -100,12 +114,12 @@ def _styled(chart: Any, rows: int, room: Mapping[str, int] | int) -> dict[str, A
 
 
 def _drawable(value: Any) -> Any:
-    """The same specification, with a sign for what is no character of XML, at which vl-convert ends the process."""
+    """The same specification without what would garble a page, or is no XML, at which vl-convert ends the process."""
     if isinstance(value, dict):
         return {key: _drawable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_drawable(inner) for inner in value]
-    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+    return readable(NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)) if isinstance(value, str) else value
 
 
 def _plain(drawn: str, name: str) -> Markup:

@@ -18,6 +18,8 @@ from audit.render.pages.paper import Paper, paper_section
 from audit.render.pages.pictures import pictures_section
 from audit.render.pages.search import searched
 from audit.render.pages.sections import Grid, Section
+from audit.render.pages.selection import everything, flags_of, on_paper
+from audit.render.pages.signing import Signing, signing_of
 from audit.render.pages.strip import Strip, strip_of
 from audit.render.pages.true_size import TrueSize, figure_of
 from audit.render.pages.units import PicturedLayer, pictured
@@ -58,15 +60,21 @@ class ReportPage:
     measured: int
     search: Mapping[str, Any]
     unmeasured: Grid | None
+    signing: Signing
     provenance: tuple[Fact, ...]
     contract: int = CONTRACT
 
 
-def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
-    """The page of a report; `embed` makes pictures, one per block, or with `whole` one per panel (for paper)."""
+def build(report: Report, embed: Embed, whole: bool = False, digest: str = "") -> ReportPage:
+    """The page of a report; `embed` makes pictures, one per block.
+
+    With `whole`, for paper: one picture per panel, most units on sheets. `digest` is that of
+    results.json, for whoever signs the paper.
+    """
     ranked = sorted(report.verdicts, key=lambda verdict: ORDER.index(verdict.outcome))
-    columns = columns_of(report)
-    known = {(record.layer, unit) for record in report.pictures if not record.names for unit in record.units}
+    columns, flags = columns_of(report), flags_of(report)
+    selected = on_paper(report, flags) if whole else everything(report)
+    known = {(layer, unit) for layer, some in selected.items() for unit in (*some.full, *some.sheet)}
     rows = [item(verdict, known) for verdict in ranked]
     return ReportPage(
         audit=report.audit,
@@ -86,14 +94,15 @@ def build(report: Report, embed: Embed, whole: bool = False) -> ReportPage:
         strip=strip_of(report, columns),
         layers=tuple(layer_row(layer, report, columns.get(layer.name, {})) for layer in report.outline.layers),
         paper=paper_section(report),
-        detectors=detectors_section(report, columns, embed),
+        detectors=detectors_section(report, columns, embed, known),
         correspondence=correspondence_section(report),
         inversions=inversions_of(report, embed),
-        true_size=figure_of(report),
-        pictured=tuple(pictured(report, columns, embed, whole)),
+        true_size=figure_of(report, known),
+        pictured=tuple(pictured(report, columns, selected, flags, embed, whole)),
         weights=weights_section(report),
         measured=sum(len(next(iter(own.values()))) for own in columns.values()),
-        search=searched(report, columns, rows),
+        search=searched(report, columns, rows, flags),
         unmeasured=unmeasured(report, columns),
+        signing=signing_of(report, digest),
         provenance=tuple(Fact(name, value) for name, value in report.provenance.items()),
     )

@@ -1,6 +1,6 @@
 """Columns and tables of detectors -> the units that find a class or a concept best, with their strongest patches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,19 +54,31 @@ class Detectors:
     layers: Grid
 
 
-def detectors_section(report: Report, columns: Mapping[str, Columns], embed: Embed) -> Detectors | None:
-    """None if detectors were not asked for. Layers that a measured one rectifies are left out of rankings."""
+def detectors_section(
+    report: Report, columns: Mapping[str, Columns], embed: Embed, known: Container[tuple[str, int]] = ()
+) -> Detectors | None:
+    """None if detectors were not asked for. Layers that a measured one rectifies are left out of rankings.
+
+    Rows lead to units that are `known` to have a place on the page.
+    """
     table = report.table("detectors")
     if table is None or not table.rows:
         return None
     concepts = report.table("concepts")
     named = {"class": list(report.labels), "concept": [row["name"] for row in rows_of(concepts, "name")]}
-    rankings = (_ranking(report, columns, embed, of, names) for of, names in named.items())
+    rankings = (_ranking(report, columns, embed, known, of, names) for of, names in named.items())
     layers = _layers(rows_of(table, *table.columns))
     return Detectors(tuple(one for one in rankings if one is not None), versus(table), layers)
 
 
-def _ranking(report: Report, columns: Mapping[str, Columns], embed: Embed, of: str, names: list[str]) -> Ranking | None:
+def _ranking(  # noqa: PLR0917  # what its rows are made of
+    report: Report,
+    columns: Mapping[str, Columns],
+    embed: Embed,
+    known: Container[tuple[str, int]],
+    of: str,
+    names: list[str],
+) -> Ranking | None:
     """The surest first: those with the highest lower end."""
     measured = {layer: found for layer, found in columns.items() if f"detected_{of}" in found}
     hidden = [
@@ -83,13 +95,20 @@ def _ranking(report: Report, columns: Mapping[str, Columns], embed: Embed, of: s
     said = plural(len(found), "unit")
     return Ranking(
         f"{said} of hidden layers surely {'finds' if len(found) == 1 else 'find'} one of the {WORDS[of]}",
-        tuple(_detector(report, measured[layer], layer, unit, of, names, embed) for layer, unit in found[:SHOWN]),
+        tuple(_detector(report, measured[at], at, unit, of, names, embed, known) for at, unit in found[:SHOWN]),
         f"{plural(more, 'more unit')} in units.parquet." if more > 0 else "",
     )
 
 
 def _detector(  # noqa: PLR0917  # what a row is made of
-    report: Report, columns: Columns, layer: str, unit: int, of: str, names: list[str], embed: Embed
+    report: Report,
+    columns: Columns,
+    layer: str,
+    unit: int,
+    of: str,
+    names: list[str],
+    embed: Embed,
+    known: Container[tuple[str, int]],
 ) -> Detector:
     target = int(columns[f"detected_{of}"][unit])
     auc, low, high = (columns[f"{of}_auc{end}"][unit] for end in ("", "_low", "_high"))
@@ -100,7 +119,7 @@ def _detector(  # noqa: PLR0917  # what a row is made of
     return Detector(
         layer=layer,
         unit=str(unit),
-        href=link(place("unit", layer, unit)) if kinds else "",
+        href=link(place("unit", layer, unit)) if (layer, unit) in known else "",
         finds=names[target] if target < len(names) else f"output {target}",
         auc=f"{auc:.3f}",
         interval=f"{low:.3f} to {high:.3f}",

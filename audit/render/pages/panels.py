@@ -83,8 +83,13 @@ class Panels:
     embed: Embed
     whole: bool
 
-    def of(self, unit: int) -> tuple[Panel, ...]:
-        return tuple(self.panel(kind, pictures, unit, f"unit {unit} of {self.layer}") for kind, pictures in self.kinds)
+    def every(self, units: Sequence[int]) -> dict[int, tuple[Panel, ...]]:
+        """Kind by kind: units of a kind lie on the same sheets, which are then read once."""
+        of_kinds = [
+            [self.panel(kind, pictures, unit, f"unit {unit} of {self.layer}") for unit in units]
+            for kind, pictures in self.kinds
+        ]
+        return {unit: tuple(panels[index] for panels in of_kinds) for index, unit in enumerate(units)}
 
     def panel(self, kind: str, pictures: Pictures | None, unit: int, of: str) -> Panel:
         title = KINDS.get(kind, (kind, ""))[0]

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from audit.records import Claim, Report
 from audit.render.charts import claims, directions, filters, layers
-from audit.render.charts.drawing import Chart
+from audit.render.charts.drawing import Chart, titled
 from audit.render.pages.quality import variation
 from audit.render.pages.sections import Grid
 from audit.render.wording import number
@@ -31,6 +31,11 @@ class ClaimRow:
     count: str
     source: str
     interval: Markup | None
+
+    @property
+    def titled(self) -> Markup | None:
+        """The interval's line with its numbers inside it, for paper."""
+        return self.interval and titled(self.interval, f"{self.measured}, interval {self.between}")
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from audit.records import Layer, Report
+from audit.records import REFUSED, Layer, Report
 from audit.render.pages.columns import COLUMNS, FLAGS, SHARES, UNITS, Columns
 from audit.render.pages.layers import among_units
-from audit.render.pages.verdicts import ItemRow, flags
+from audit.render.pages.selection import Flag, Place
+from audit.render.pages.verdicts import ItemRow
 from audit.render.templates import readable
 from audit.render.wording import link, place
 
 
-def searched(report: Report, columns: Mapping[str, Columns], rows: Sequence[ItemRow]) -> dict[str, Any]:
+def searched(
+    report: Report, columns: Mapping[str, Columns], rows: Sequence[ItemRow], flags: Mapping[Place, tuple[Flag, ...]]
+) -> dict[str, Any]:
     """For JSON.
 
     columns: [heading, kind]; layers: name, kind, units, links, the units that are pictured, whether they are classes,
@@ -31,10 +34,11 @@ def searched(report: Report, columns: Mapping[str, Columns], rows: Sequence[Item
             "labels": list(report.labels),
             "items": [[row.task, row.layer, row.outcome, row.message, row.href] for row in rows],
             "flags": [
-                [names_of_layers.index(layer), unit, text]
-                for (layer, unit), texts in flags(report).items()
+                [names_of_layers.index(layer), unit, f"{flag.task}: {flag.message}"]
+                for (layer, unit), said in flags.items()
                 if layer in names_of_layers
-                for text in texts
+                for flag in said
+                if flag.outcome in REFUSED
             ],
         }
     )

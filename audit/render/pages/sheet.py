@@ -65,7 +65,7 @@ def sheet_of(
             x=100 * (index % columns) / max(columns - 1, 1),
             y=100 * (index // columns) / max(rows - 1, 1),
             void=section.void,
-            flagged=bool(section.findings),
+            flagged=any(flag.outcome != "waived" for flag in section.flags),
         )
         for index, unit in enumerate(shown.units)
         for section in [sections[str(unit)]]

@@ -4,7 +4,7 @@ Yosinski et al. 2015, figure 4: deep layers first, four runs of each unit, every
 receptive field, so that it shows how much larger and more complex units' subjects grow with depth.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from audit.records import Layer, Pictures, Report
@@ -30,7 +30,7 @@ SIDE = 224
 
 @dataclass(frozen=True)
 class Runs:
-    """Some images of a unit as one picture, `width` pixels of the input wide."""
+    """Some images of a unit as one picture, `width` pixels of the input wide; `href` leads to the unit or its layer."""
 
     href: str
     chip: str
@@ -60,8 +60,8 @@ class TrueSize:
     across: int
 
 
-def figure_of(report: Report) -> TrueSize | None:
-    """The figure; None if fewer than two layers have optimized images."""
+def figure_of(report: Report, known: Container[tuple[str, int]] = ()) -> TrueSize | None:
+    """The figure; None if fewer than two layers have images. It leads to units that are `known` to have a place."""
     _, height, width = report.outline.input_shape
     optimized = {pictures.layer: pictures for pictures in report.pictures if pictures.kind == "optimized"}
     shown = [
@@ -72,7 +72,7 @@ def figure_of(report: Report) -> TrueSize | None:
     if len(shown) < 2:
         return None
     across = ACROSS * (width + 2)
-    levels = [_level(layer, pictures, report, across) for layer, pictures in shown]
+    levels = [_level(layer, pictures, report, across, known) for layer, pictures in shown]
     presets = dict.fromkeys(_preset(pictures) for _, pictures in shown)
     text = (
         f"Deep layers first; {plural(RUNS, 'run')} per unit at most, of {' and '.join(presets)}. Every image is as "
@@ -81,16 +81,18 @@ def figure_of(report: Report) -> TrueSize | None:
     return TrueSize(text, tuple(levels), max(1, SIDE // max(height, width)), across)
 
 
-def _level(layer: Layer, pictures: Pictures, report: Report, across: int) -> Level:
+def _level(layer: Layer, pictures: Pictures, report: Report, across: int, known: Container[tuple[str, int]]) -> Level:
     labels = report.labels if report.outline.has_classes(layer) and len(report.labels) == layer.units else ()
-    units = list(_fitting(layer, pictures, labels, across))
+    units = list(_fitting(layer, pictures, labels, across, known))
     left_out = len(pictures.units) - len(units)
     more = [f"{plural(left_out, 'more unit')} below"] if left_out else []
     field = f"sees {BY.join(map(str, layer.field.size))} pixels" if layer.field else "sees the whole input"
     return Level(layer.name, link(place("layer", layer.name)), ", ".join([field, *more]), tuple(units))
 
 
-def _fitting(layer: Layer, pictures: Pictures, labels: Sequence[str], across: int) -> Iterator[Runs]:
+def _fitting(
+    layer: Layer, pictures: Pictures, labels: Sequence[str], across: int, known: Container[tuple[str, int]]
+) -> Iterator[Runs]:
     """As many units as stand side by side, at least one."""
     preset = _preset(pictures)
     count = len(pictures.captions[0]) // max(len(pictures.groups), 1)
@@ -101,7 +103,7 @@ def _fitting(layer: Layer, pictures: Pictures, labels: Sequence[str], across: in
     for row in made[: max(1, min(MOST, across // (width + 1)))]:
         unit = pictures.units[row]
         yield Runs(
-            href=link(place("unit", layer.name, unit)),
+            href=link(place(*(("unit", layer.name, unit) if (layer.name, unit) in known else ("layer", layer.name)))),
             chip=str(unit),
             label=labels[unit] if labels else "",
             alt=f"{preset} of unit {unit} of {layer.name}, {plural(count, 'run')}",

@@ -16,9 +16,10 @@ from audit.render.pages.mosaic import Mosaic, mosaic_of
 from audit.render.pages.panels import KINDS, OF_LAYERS, Panel, Panels
 from audit.render.pages.quality import BRIEFLY, WHAT, grid_of, summaries
 from audit.render.pages.sections import Grid
+from audit.render.pages.selection import Flag, Place, Selection
 from audit.render.pages.sheet import Sheet, sheet_of
-from audit.render.pages.verdicts import flags
-from audit.render.sprites import Embed
+from audit.render.pages.strips import Strips, strips_of
+from audit.render.sprites import Embed, Print
 from audit.render.wording import BY, link, place
 
 NEAREST = "nearest"
@@ -29,11 +30,7 @@ NEAREST = "nearest"
 class UnitSection:
     """A pictured unit, or a direction under its name; `numbers` are those of its optimized images.
 
-    `findings` are what refuses the checkpoint.
-
-    `invariance` are the curves of its transformed pictures.
-
-    A class has a page of its own on paper.
+    `invariance` are the curves of its transformed pictures, `flags` what refused or waived items say of it.
     """
 
     anchor: str
@@ -41,13 +38,13 @@ class UnitSection:
     title: str
     chip: str
     label: str
-    findings: tuple[str, ...]
     facts: tuple[Fact, ...]
     panels: tuple[Panel, ...]
     numbers: Grid | None
     invariance: Chart | None
     void: bool
     is_class: bool = False
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Method:
 
 @dataclass(frozen=True)
 class PicturedLayer:
-    """A layer with its pictured units at a glance and one by one, and the mosaic of its codes."""
+    """A layer with its units at a glance and one by one, on paper most on sheets, and the mosaic of its codes."""
 
     anchor: str
     href: str
@@ -73,17 +70,25 @@ class PicturedLayer:
     distribution: Chart | None
     mosaic: Mosaic | None
     units: tuple[UnitSection, ...]
+    sheets: Strips | None = None
 
 
-def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole: bool) -> Iterator[PicturedLayer]:
-    """The layers with pictures, in the order of execution."""
+def pictured(  # noqa: PLR0917  # what a layer's section is made of
+    report: Report,
+    columns: Mapping[str, Columns],
+    selected: Mapping[str, Selection],
+    flags: Mapping[Place, tuple[Flag, ...]],
+    embed: Embed,
+    whole: bool,
+) -> Iterator[PicturedLayer]:
+    """The layers with pictures, in the order of execution, with the units that were `selected`."""
     rank = {kind: index for index, kind in enumerate(KINDS)}
-    measured, of_class, flagged = summaries(report.tables), class_facts(report), flags(report)
+    measured, of_class = summaries(report.tables), class_facts(report)
     for layer in report.outline.layers:
         mine = {pictures.kind: pictures for pictures in among_units(layer, report)}
         if not mine:
             continue
-        units = sorted({unit for pictures in mine.values() if not pictures.names for unit in pictures.units})
+        own, units = columns.get(layer.name, {}), selected[layer.name].full
         failed = {v.item.task: v for v in report.verdicts if v.item.layer == layer.name and v.outcome != "passed"}
         asked = {*mine, *(task for task in failed if task in KINDS)}
         kinds = sorted(asked, key=lambda kind: (rank.get(kind, len(rank)), kind))
@@ -92,15 +97,13 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
         rows = {unit: measured.get((layer.name, unit), []) for unit in units}
         of_units = [(kind, mine.get(kind)) for kind in kinds if kind not in OF_LAYERS]
         panels = Panels(layer.name, of_units, failed, rows, embed, whole)
-        own = columns.get(layer.name, {})
+        shown = panels.every(units)
+        flagged = {unit: of_unit for (name, unit), of_unit in flags.items() if name == layer.name}
         sections = (
             *(
-                replace(
-                    _class_page(section, of_class.get(unit, ())) if is_class else section,
-                    findings=flagged.get((layer.name, unit), ()),
-                )
+                _class_page(section, of_class.get(unit, ())) if is_class else section
                 for unit in units
-                for section in [_unit(layer, unit, labels, own, panels)]
+                for section in [unit_section(layer, unit, labels, own, panels, shown[unit], flagged.get(unit, ()))]
             ),
             *_directions(layer, mine.get("directions"), panels),
         )
@@ -110,7 +113,7 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             anchor=place("layer", layer.name),
             href=link(place("layer", layer.name)),
             name=layer.name,
-            text=_describe(layer),
+            text=describe(layer),
             sheet=None if whole else sheet_of(layer, mine, {unit.chip: unit for unit in sections}, embed),
             histograms=None if whole else histograms(layer.name, own, f"histograms-{index}"),
             methods=(
@@ -124,7 +127,22 @@ def pictured(report: Report, columns: Mapping[str, Columns], embed: Embed, whole
             distribution=_distribution(report, layer, units),
             mosaic=mosaic_of(mine["tsne"], report.tables, embed, *KINDS["tsne"]) if "tsne" in mine else None,
             units=sections,
+            sheets=_sheets([*mine.values()], selected[layer.name], labels, own, [*flagged], embed),
         )
+
+
+def _sheets(  # noqa: PLR0917  # what they are made of
+    pictures: Sequence[Pictures],
+    selected: Selection,
+    labels: Sequence[str],
+    columns: Columns,
+    flagged: Sequence[int],
+    embed: Embed,
+) -> Strips | None:
+    if not isinstance(embed, Print):
+        return None
+    titles = {kind: title for kind, (title, _) in KINDS.items()}
+    return strips_of(pictures, selected.sheet, selected.left_out, titles, labels, columns, flagged, embed)
 
 
 def _distribution(report: Report, layer: Layer, units: Sequence[int]) -> Chart | None:
@@ -135,27 +153,29 @@ def _distribution(report: Report, layer: Layer, units: Sequence[int]) -> Chart |
     return ridges(histogram, units, f"distribution-{index}") if histogram else None
 
 
-def _describe(layer: Layer) -> str:
+def describe(layer: Layer) -> str:
+    """Kind, shape, and what a unit sees."""
     field = layer.field and BY.join(map(str, layer.field.size))
     sees = f"each position sees {field} pixels" if field else "each unit sees the whole input"
     return f"{layer.kind}, {BY.join(map(str, layer.shape))}, {sees}"
 
 
-def _unit(
+def unit_section(  # noqa: PLR0917  # what a unit's section is made of
     layer: Layer,
     unit: int,
     labels: Sequence[str],
     columns: Columns,
     panels: Panels,
+    shown: tuple[Panel, ...],
+    flags: tuple[Flag, ...],
 ) -> UnitSection:
-    shown = panels.of(unit)
+    """A unit with its numbers, and with the panels that there are of it."""
     return UnitSection(
         anchor=place("unit", layer.name, unit),
         href=link(place("unit", layer.name, unit)),
         title=f"unit {unit}",
         chip=str(unit),
         label=labels[unit] if labels else "",
-        findings=(),
         facts=tuple(
             _fact(layer, name, float(column[unit]), panels) for name, column in columns.items() if unit < len(column)
         ),
@@ -163,6 +183,7 @@ def _unit(
         numbers=grid_of(panels.rows[unit]),
         invariance=invariance(dict(panels.kinds).get(INVARIANCE), unit),
         void=all(panel.status or all(block.image is None for block in panel.blocks) for panel in shown),
+        flags=flags,
     )
 
 
@@ -182,4 +203,4 @@ def _directions(layer: Layer, pictures: Pictures | None, panels: Panels) -> Iter
     for row, name in enumerate(pictures.names if pictures else ()):
         panel = panels.panel("directions", pictures, row, f"{name} of {layer.name}")
         anchor, href = place("direction", layer.name, row), link(place("direction", layer.name, row))
-        yield UnitSection(anchor, href, name, name, "", (), (), (panel,), None, None, bool(panel.status))
+        yield UnitSection(anchor, href, name, name, "", (), (panel,), None, None, bool(panel.status))

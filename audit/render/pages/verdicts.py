@@ -1,12 +1,12 @@
 """Verdicts -> rows of items with their findings, counts of outcomes, and the headline."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from audit.records import REFUSED, Finding, Outcome, Report, Verdict
+from audit.records import REFUSED, Finding, Outcome, Report, Verdict, Waiver
 from audit.render.wording import DASH, anchor, link, needed, place, with_unit
-from audit.words import plural
+from audit.words import listed, plural
 
 ICONS: dict[Outcome, str] = {
     "passed": "✓",
@@ -45,8 +45,22 @@ class FindingRow:
 
 
 @dataclass(frozen=True)
+class WaiverRow:
+    """What lets an item fail, or did: why, who answers for it, until which day, for what, and where it is written."""
+
+    reason: str
+    owner: str
+    expires: str
+    of: str
+    place: str
+
+
+@dataclass(frozen=True)
 class ItemRow:
-    """An item with its verdict; `measured` and `limit` are empty where there is no number."""
+    """An item with its verdict; `measured` and `limit` are empty where there is no number.
+
+    `message` says of a waived one why it is, `found` does not. `place` is its identifier on paper.
+    """
 
     id: str
     anchor: str
@@ -60,6 +74,9 @@ class ItemRow:
     limit: str
     findings: tuple[FindingRow, ...]
     more: tuple[FindingRow, ...]
+    found: str
+    place: str
+    waiver: WaiverRow | None
 
 
 def headline(report: Report) -> str:
@@ -114,27 +131,21 @@ def item(verdict: Verdict, pictured: set[tuple[str, int]]) -> ItemRow:
         limit=needed(verdict),
         findings=findings[:FINDINGS],
         more=findings[FINDINGS:],
+        found=verdict.message,
+        place=place("item", verdict.item.id),
+        waiver=_waiver(verdict.waiver) if verdict.waiver else None,
     )
-
-
-Flags = Mapping[tuple[str, int], tuple[str, ...]]
-"""(layer, unit) -> what the checkpoint is refused for there."""
-
-
-def flags(report: Report) -> Flags:
-    """The findings about units of the items that refuse the checkpoint."""
-    found: dict[tuple[str, int], tuple[str, ...]] = {}
-    for verdict in report.verdicts:
-        for finding in verdict.findings if verdict.outcome in REFUSED else ():
-            if finding.layer is not None and finding.unit is not None:
-                unit = finding.layer, finding.unit
-                found[unit] = (*found.get(unit, ()), f"{verdict.item.task}: {finding.message}")
-    return found
 
 
 def _message(verdict: Verdict) -> str:
     waived = verdict.outcome == "waived" and verdict.waiver
     return f"{verdict.message}; {waived.said}" if waived else verdict.message
+
+
+def _waiver(waiver: Waiver) -> WaiverRow:
+    units = f", units {listed(waiver.units)}" if waiver.units else ""
+    weights = f", weights {waiver.checkpoint[:12]} only" if waiver.checkpoint else ""
+    return WaiverRow(waiver.reason, waiver.owner, waiver.expires, f"{waiver.items}{units}{weights}", waiver.place)
 
 
 def _finding(finding: Finding, pictured: set[tuple[str, int]]) -> FindingRow:
