@@ -95,6 +95,12 @@ def test_everything_fits_and_can_be_read(browser: "Browser", page: Path, size: t
         assert view.ask(CUT) == []
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=lambda size: str(size[0]))
+def test_what_matters_has_most_of_the_width(browser: "Browser", page: Path, size: tuple[int, int]) -> None:
+    with opened(browser, page, size) as view:
+        assert view.ask("() => document.querySelector('main').offsetWidth / innerWidth") > 0.7
+
+
 def test_what_sticks_to_the_edge_stays_free(browser: "Browser", page: Path) -> None:
     with opened(browser, page, PHONE) as view:
         for share in (0, 0.2, 0.4, 0.6, 0.8, 1):
