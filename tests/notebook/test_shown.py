@@ -79,7 +79,7 @@ def test_a_unit_shows_its_numbers_findings_and_panels(run: Run) -> None:
     assert "dead-units unit 7 fires on 0 of 500 images" in flagged.text
     assert "No picture of this unit was made" in flagged.text
     text = repr(run["conv1"][3])
-    assert text.startswith("conv1, unit 3\ndead-units: unit 3 fires on 0 of 500 images\nmean 0, std 0, ")
+    assert text.startswith("conv1, unit 3\nfailed: dead-units: unit 3 fires on 0 of 500 images\nmean 0, std 0, ")
     assert text.endswith("\npictures: optimized, max-patches, deconv")
 
 
