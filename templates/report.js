@@ -187,6 +187,8 @@
       body.style.height = `${rows.length * ROW}px`;
       heads();
       frame.scrollTop = 0;
+      drawn.clear();
+      body.replaceChildren();
       paint();
     };
     const heads = () => head.replaceChildren(
@@ -194,21 +196,27 @@
       ...columns.map((index) => {
         const sorted = state.sort === index;
         const button = make("button", { type: "button" }, found.columns[index][0], sorted ? (state.down ? " ↓" : " ↑") : "");
-        button.onclick = () => { state.down = sorted ? !state.down : true; state.sort = index; select(); };
+        button.onclick = () => { state.down = sorted ? !state.down : true; state.sort = index; select(); all("button", head)[columns.indexOf(index)].focus(); };
         return make("span", { role: "columnheader", class: "n", "aria-sort": sorted ? (state.down ? "descending" : "ascending") : "none" }, button);
       }));
+    const drawn = new Map(); // place -> row: those in sight stay, so that a focused link does
+    const draw = (place) => {
+      const [layer, unit] = rows[place];
+      const name = label(found, layer, unit);
+      const flag = found.flagged.get(`${layer.index}/${unit}`);
+      const shown = layer.shown.has(unit) ? make("a", { href: unitLink(layer, unit) }, String(unit)) : String(unit);
+      const row = make("div", { role: "row", "aria-rowindex": place + 2, style: `top:${place * ROW}px`, class: flag ? "flagged" : false, title: flag },
+        make("span", { role: "cell" }, make("code", {}, layer.name)), make("span", { role: "cell" }, shown, name ? ` ${name}` : ""),
+        ...columns.map((column) => { const number = value(layer, unit, column); return make("span", { role: "cell", class: "n" }, number === undefined ? "" : said(number, found.columns[column][1])); }));
+      drawn.set(place, row);
+      return row;
+    };
     const paint = () => {
       const first = Math.max(0, Math.floor(frame.scrollTop / ROW) - 5);
       const last = Math.min(rows.length, first + Math.ceil(frame.clientHeight / ROW) + 10);
-      body.replaceChildren(...rows.slice(first, last).map(([layer, unit], index) => {
-        const name = label(found, layer, unit);
-        const flag = found.flagged.get(`${layer.index}/${unit}`);
-        const shown = layer.shown.has(unit) ? make("a", { href: unitLink(layer, unit) }, String(unit)) : String(unit);
-        const row = make("div", { role: "row", "aria-rowindex": first + index + 2, style: `top:${(first + index) * ROW}px`, class: flag ? "flagged" : false, title: flag },
-          make("span", { role: "cell" }, make("code", {}, layer.name)), make("span", { role: "cell" }, shown, name ? ` ${name}` : ""),
-          ...columns.map((column) => { const number = value(layer, unit, column); return make("span", { role: "cell", class: "n" }, number === undefined ? "" : said(number, found.columns[column][1])); }));
-        return row;
-      }));
+      for (const [place, row] of drawn) if (place < first || place >= last) { row.remove(); drawn.delete(place); }
+      for (let place = Math.min(last, ...drawn.keys()) - 1; place >= first; place--) body.prepend(draw(place));
+      for (let place = Math.max(first - 1, ...drawn.keys()) + 1; place < last; place++) body.append(draw(place));
       table.style.setProperty("--columns", columns.length);
     };
     frame.onscroll = () => requestAnimationFrame(paint);
