@@ -41,6 +41,9 @@ def walked(view: Opened) -> tuple[set[int], list[str]]:
         if focused["what"].startswith("<body") or focused["index"] in reached - {-1}:
             break
         reached.add(focused["index"])
+        if not (focused["ringed"] and focused["seen"]):
+            view.page.wait_for_timeout(100)  # a page may still be scrolling
+            focused = view.ask(FOCUSED)
         wrong += [f"{why}: {focused['what']}" for why in ("ringed", "seen") if not focused[why]]
     return set(range(count)) - reached, wrong
 
