@@ -76,10 +76,10 @@ def test_a_unit_shows_its_numbers_findings_and_panels(run: Run) -> None:
     for text in ("fires on images", "yosinski-4", "Strongest patches", run["conv1"][11].captions("optimized")[35]):
         assert text in page.text
     flagged = shown(run["conv1"][7])
-    assert "dead-units: unit 7 fires on 0 of 500 images" in flagged.text
+    assert "dead-units unit 7 fires on 0 of 500 images" in flagged.text
     assert "No picture of this unit was made" in flagged.text
     text = repr(run["conv1"][3])
-    assert text.startswith("conv1, unit 3\ndead-units: unit 3 fires on 0 of 500 images\nmean 0, std 0, ")
+    assert text.startswith("conv1, unit 3\nfailed: dead-units: unit 3 fires on 0 of 500 images\nmean 0, std 0, ")
     assert text.endswith("\npictures: optimized, max-patches, deconv")
 
 

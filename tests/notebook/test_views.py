@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from audit.errors import AuditError, StoreError
 from audit.notebook import Run, open_run
@@ -24,13 +25,13 @@ def test_tiles_are_arrays_of_the_unit(run: Run, report: Report) -> None:
 
 def test_no_picture_is_read_before_it_is_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    pixels = tiles._pixels
+    picture = tiles._picture
 
-    def noted(file: Path, digest: str) -> np.ndarray:
+    def noted(file: Path, digest: str, scale: int) -> Image.Image:
         read.append(file.name)
-        return pixels(file, digest)
+        return picture(file, digest, scale)
 
-    monkeypatch.setattr(tiles, "_pixels", noted)
+    monkeypatch.setattr(tiles, "_picture", noted)
     run = open_run(folder)
     assert run.pictures is not None
     assert run["conv1"].tiles("deconv").shape == (4, 9, 9, 9, 3)
