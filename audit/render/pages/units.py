@@ -25,6 +25,9 @@ from audit.render.wording import BY, link, place
 NEAREST = "nearest"
 """The column that names another unit of the layer."""
 
+NOTHING_WRONG = ("non_finite", 0)
+"""What a unit need not say of itself."""
+
 
 @dataclass(frozen=True)
 class UnitSection:
@@ -177,7 +180,9 @@ def unit_section(  # noqa: PLR0917  # what a unit's section is made of
         chip=str(unit),
         label=labels[unit] if labels else "",
         facts=tuple(
-            _fact(layer, name, float(column[unit]), panels) for name, column in columns.items() if unit < len(column)
+            _fact(layer, name, float(column[unit]), panels)
+            for name, column in columns.items()
+            if unit < len(column) and (name, column[unit]) != NOTHING_WRONG
         ),
         panels=shown,
         numbers=grid_of(panels.rows[unit]),
