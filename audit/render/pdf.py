@@ -25,6 +25,9 @@ CODES = {Unavailable: NO_PANGO, TemplateError: BAD_TEMPLATE}
 MEMORY = 4 * 2**30
 """Bytes that each of the processes may take, where the system can limit them; a large report takes a tenth."""
 
+ENVIRONMENT = {"PYTHONIOENCODING": "utf-8", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+"""Few threads, which share their memory: else each keeps what it has read of large sheets."""
+
 INSTALL = {
     "linux": "apt-get install libpangoft2-1.0-0 libharfbuzz-subset0 (Debian, Ubuntu; elsewhere the packages of Pango)",
     "darwin": "brew install pango",
@@ -64,7 +67,7 @@ def _ended(command: list[str], timeout: float) -> subprocess.CompletedProcess[st
     path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]))
     return subprocess.run(
         command,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

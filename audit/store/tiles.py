@@ -142,7 +142,7 @@ class SheetTiles:
         return int(rows) * sheet.cell[0], int(columns) * sheet.cell[1]
 
 
-@lru_cache(maxsize=2)  # units of a sheet are looked at one after another
+@lru_cache(maxsize=2)  # units of a sheet are looked at one after another, of two kinds at a time
 def _picture(file: Path, digest: str, scale: int) -> Image.Image:
     try:
         with Image.open(file, formats=FORMS) as image:

@@ -5,6 +5,7 @@ One picture per row, and no box per thumbnail, is what keeps a page of hundreds 
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,7 +110,8 @@ def strips_of(  # noqa: PLR0917  # what a caption is made of
     if len(chosen) == 1:
         chosen = [_column(chosen[0].pictures, titles, most=9)]
     layer, across, side = chosen[0].pictures.layer, ACROSS[len(chosen)], round(_side(len(chosen)) * DOTS)
-    seen = [_squares(column, units, side) for column in chosen]
+    with ThreadPoolExecutor(2) as pool:  # sheets are decoded without Python's lock
+        seen = list(pool.map(lambda column: _squares(column, units, side), chosen))
     text = "; ".join(_said(column) for column in chosen)
     rows = []
     for first in range(0, len(units), across):
