@@ -237,10 +237,9 @@ def _failure(renderer: str, report: Report, folder: Path) -> str | None:
     try:
         registry.load("renderer", renderer)(report, folder)
     except AuditError as error:
-        return f"renderer {renderer}: {' '.join(str(error).split())}"
+        return f"renderer {renderer}: {_line(error)}"
     except (Exception, SystemExit) as error:
-        words = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
-        return f"renderer {renderer}: {registry.plugins().blame(error) or words}"
+        return f"renderer {renderer}: {registry.plugins().blame(error) or _line(error)}"
     return None
 
 
@@ -248,11 +247,15 @@ def _unlisted(reports: Path) -> str | None:
     """Makes the index of all runs again; a line on why it could not."""
     try:
         rebuild(reports)
-    except AuditError as error:
-        return f"index: {' '.join(str(error).split())}"
     except Exception as error:
-        return f"index: {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+        return f"index: {_line(error)}"
     return None
+
+
+def _line(error: BaseException) -> str:
+    """What an error says, with its type where the error is none of ours."""
+    said = " ".join(str(error).split())
+    return said if isinstance(error, AuditError) else f"{type(error).__name__}: {said or 'no message'}"
 
 
 def _page(folder: Path, kind: Kind, config: Config) -> str | None:

@@ -15,7 +15,7 @@ from audit.render.pages.layers import among_units
 from audit.render.pages.panels import KINDS
 from audit.render.pages.verdicts import ICONS
 from audit.render.sprites import Embed, Embedded, for_screen
-from audit.render.templates import environment
+from audit.render.templates import fill
 from audit.render.wording import DASH, link, number, place
 from audit.words import plural
 
@@ -77,21 +77,18 @@ def page(comparison: Comparison, a: Report, b: Report) -> str:
     shown = [(layer, changed_pairs(layer)) for layer in layers]
     count = 4 * TILES * sum(min(UNITS, len(pairs)) for _, pairs in shown)
     embed = for_screen(count)
-    return (
-        environment()
-        .get_template("comparison.html")
-        .render(
-            comparison=comparison,
-            tone=CLASSES[comparison.outcome],
-            mark=MARKS[comparison.outcome],
-            sides=(("A", comparison.a), ("B", comparison.b)),
-            layers=[_layer(layer, pairs, pictures, embed) for layer, pairs in shown],
-            untouched=[layer for layer in comparison.layers if layer.untouched],
-            icons=ICONS,
-            numbers=[(one.name.replace("_", " "), number(one.a), number(one.b)) for one in comparison.numbers],
-            fates=[(fate, means) for fate, means in FATES.items() if fate != "same" and comparison.fates[fate]],
-            version=__version__,
-        )
+    return fill(
+        "comparison.html",
+        comparison=comparison,
+        tone=CLASSES[comparison.outcome],
+        mark=MARKS[comparison.outcome],
+        sides=(("A", comparison.a), ("B", comparison.b)),
+        layers=[_layer(layer, pairs, pictures, embed) for layer, pairs in shown],
+        untouched=[layer for layer in comparison.layers if layer.untouched],
+        icons=ICONS,
+        numbers=[(one.name.replace("_", " "), number(one.a), number(one.b)) for one in comparison.numbers],
+        fates=[(fate, means) for fate, means in FATES.items() if fate != "same" and comparison.fates[fate]],
+        version=__version__,
     )
 
 

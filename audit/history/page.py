@@ -13,7 +13,7 @@ from audit.history.summary import Summary
 from audit.history.trends import Trend, trends
 from audit.records import REFUSED
 from audit.render.pages.verdicts import Count
-from audit.render.templates import environment
+from audit.render.templates import fill
 from audit.render.wording import link, place
 from audit.words import plural
 
@@ -82,19 +82,16 @@ class Model:
 def page(folder: str, models: Mapping[str, Sequence[Run]], reasons: Reasons) -> str:
     """The text of the page; `reasons` say why pairs of runs could not be compared."""
     shown = [_model(name, runs, reasons) for name, runs in models.items()]
-    return (
-        environment()
-        .get_template("index.html")
-        .render(
-            generator=GENERATOR,
-            folder=folder,
-            models=shown,
-            good=sum(model.newest.outcome == "passed" for model in shown),
-            runs=sum(map(len, models.values())),
-            signs=SIGNS,
-            at_once={"rows": ROWS, "items": LISTED},
-            version=__version__,
-        )
+    return fill(
+        "index.html",
+        generator=GENERATOR,
+        folder=folder,
+        models=shown,
+        good=sum(model.newest.outcome == "passed" for model in shown),
+        runs=sum(map(len, models.values())),
+        signs=SIGNS,
+        at_once={"rows": ROWS, "items": LISTED},
+        version=__version__,
     )
 
 

@@ -20,14 +20,12 @@ from audit.records import Report
 from audit.render.layout import FOLDER, LARGE, PAGE, Choice, Layout, layout_of
 from audit.render.pages import ReportPage, build
 from audit.render.sprites import Beside, for_screen
-from audit.render.templates import fill, find, in_script
+from audit.render.templates import CLOSED, fill, find, in_script
 from audit.render.vega import bundle
 from audit.render.wording import encoded
 from audit.store import read
 from audit.store.replacing import replace
 from audit.store.sprites import LOSSLESS_SIDE
-
-CLOSED = "default-src 'none'; style-src 'unsafe-inline'; font-src 'none'; base-uri 'none'; form-action 'none'"
 
 
 def render(folder: Path, templates: Path | None = None, choice: Choice = "auto") -> Path:
@@ -76,22 +74,15 @@ def _pages(report: Report, folder: Path, templates: Path | None, layout: Layout)
     embed = Beside(beside, folder)
     page = build(report, embed)
     writer = _Writer(page, layout, templates, f"{CLOSED}; img-src 'self' data:; script-src 'self'", {})
-    written = {*embed.written, *(name for name, content in _files(page, layout) if replace(beside / name, content))}
-    for layer in page.pictured:
-        name = layout.pages[encoded(layer.name)]
-        replace(beside / name, writer.text("layer.html", name, layer=layer))
-        written.add(name)
+    used = set(embed.written)
+    for name, content in _beside(writer):
+        replace(beside / name, content)
+        used.add(name)
     made = replace(folder / PAGE, writer.text("report.html", PAGE))
     for file in beside.iterdir():
-        if file.name not in written:
+        if file.name not in used:
             file.unlink()
     return made
-
-
-def _files(page: ReportPage, layout: Layout) -> Iterator[tuple[str, bytes]]:
-    yield "report.js", _script().encode()
-    yield "vega.js", _vega().encode()
-    yield "data.js", f"window.deepvisAudit = {_data(page, layout)};\n".encode()
 
 
 @dataclass(frozen=True)
@@ -118,6 +109,16 @@ class _Writer:
             **more,
         )
         return filled.encode("utf-8")
+
+
+def _beside(writer: _Writer) -> Iterator[tuple[str, bytes]]:
+    """Scripts, and the pages of layers: name and content."""
+    yield "report.js", _script().encode()
+    yield "vega.js", _vega().encode()
+    yield "data.js", f"window.deepvisAudit = {_data(writer.page, writer.layout)};\n".encode()
+    for layer in writer.page.pictured:
+        name = writer.layout.pages[encoded(layer.name)]
+        yield name, writer.text("layer.html", name, layer=layer)
 
 
 def _data(page: ReportPage, layout: Layout) -> Markup:

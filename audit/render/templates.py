@@ -27,6 +27,9 @@ BUILT_IN = "builtin"
 HEAD = "head.html"
 """With it begins the head of every page: among other things it forbids the page to load or run anything."""
 
+CLOSED = "default-src 'none'; style-src 'unsafe-inline'; font-src 'none'; base-uri 'none'; form-action 'none'"
+"""What every page forbids itself; pages add which pictures they show and which script they run."""
+
 ON_PAPER = "report-pdf.html"
 """It has no such head: what prints it loads nothing but what is in it."""
 
@@ -110,7 +113,7 @@ def _environment(loader: BaseLoader) -> Environment:
         auto_reload=False,
     )
     filled.filters |= {"plural": plural, "in_script": in_script}
-    filled.globals["needs_contract"] = _needs_contract
+    filled.globals |= {"needs_contract": _needs_contract, "policy": Markup(f"{CLOSED}; img-src data:")}
     return filled
 
 

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from audit import __version__
 from audit.ascent.presets import label
 from audit.render.sprites import Embedded, for_screen
-from audit.render.templates import environment
+from audit.render.templates import fill
 from audit.search.asked import Place
 from audit.search.outcomes import Outcome
 from audit.search.search import Found
@@ -172,4 +172,4 @@ def page(sheet: Sheet) -> str:
             yield Shown(embed(picture.pixels[None], 1), picture.lines)
 
     rows = [(row, list(shown(row))) for row in sheet.rows]
-    return environment().get_template("sheet.html").render(sheet=sheet, rows=rows, version=__version__)
+    return fill("sheet.html", sheet=sheet, rows=rows, version=__version__)

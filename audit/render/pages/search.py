@@ -9,7 +9,7 @@ import numpy as np
 from audit.records import REFUSED, Layer, Report
 from audit.render.pages.columns import COLUMNS, FLAGS, SHARES, UNITS, Columns
 from audit.render.pages.layers import among_units
-from audit.render.pages.selection import Flag, Place
+from audit.render.pages.selection import Flag, Place, units_of
 from audit.render.pages.verdicts import ItemRow
 from audit.render.templates import readable
 from audit.render.wording import link, place
@@ -55,7 +55,7 @@ def _kind(name: str) -> str:
 
 def _layer(layer: Layer, report: Report, columns: Columns, names: Sequence[str]) -> dict[str, Any]:
     shown = among_units(layer, report)
-    pictured = sorted({unit for record in shown if not record.names for unit in record.units})
+    pictured = list(units_of(shown))
     values = np.stack([np.asarray(column, "<f4") for column in columns.values()]) if columns else np.zeros(0, "<f4")
     return {
         "name": layer.name,
